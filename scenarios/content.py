@@ -1,0 +1,246 @@
+"""What a scenario holds, and the rules that it must keep to make sense."""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from scenarios.checks import Check
+from scenarios.form import nearest
+from scenarios.prompts import places
+from scenarios.request import Effort, Message, ScenarioError
+
+ROLES: Final = ("system", "developer", "user", "assistant", "tool")
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+Table = dict[str, Any]
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The table [request]: how to ask. None means that the field is not sent."""
+
+    max_tokens: Positive = 256
+    stream: bool = True
+    temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] | None = None
+    top_p: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
+    stop: tuple[str, ...] | None = None
+    seed: int | None = None
+    effort: Effort | None = None
+    tools: tuple[Table, ...] | None = None
+    tool_choice: str | Table | None = None
+    response_format: Table | None = None
+
+
+class Prompt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The table [prompt]: what every case says. `tokens` is the length of `{text}`."""
+
+    system: str | None = None
+    user: str | None = None
+    tokens: Positive | None = None
+    nonce: bool = True
+
+
+class Turns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The table [session]: the user's texts, turn by turn, `gap` seconds apart.
+
+    With `answers` (one fewer than turns) each turn carries the history so far, and
+    these texts stand in it for the model's own, so that every host is shown the
+    same bytes. Without them every turn follows the system prompt alone.
+    """
+
+    turns: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    answers: tuple[str, ...] | None = None
+    gap: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+
+
+class Deadlines(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Deadlines of this scenario in seconds; None leaves the job's own in force."""
+
+    first_token: Seconds | None = None
+    token_gap: Seconds | None = None
+    total: Seconds | None = None
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """One question of a scenario; what is None is the scenario's own."""
+
+    id: str
+    user: str | None = None
+    messages: tuple[Message, ...] | None = None
+    values: dict[str, str | int | float] = {}
+    max_tokens: Positive | None = None
+    tools: tuple[Table, ...] | None = None
+    checks: tuple[Check, ...] = ()
+
+
+class Scenario(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """What is asked: at least one case, and how. `source` is the file it came from."""
+
+    name: str
+    version: int = 1
+    description: str = ""
+    source: str = ""
+    request: Ask = Ask()
+    prompt: Prompt = Prompt()
+    session: Turns | None = None
+    deadlines: Deadlines = Deadlines()
+    cases: tuple[Case, ...] = (Case(id="1"),)
+    checks: tuple[Check, ...] = ()
+    digest: str = ""
+
+    @property
+    def scenario_version(self) -> str:
+        """Return the version with the start of the content's SHA-256, for the row."""
+        return f"{self.version}-{self.digest[:12]}"
+
+    @property
+    def turns(self) -> int:
+        """Return how many requests one session makes: 1 without a [session]."""
+        return len(self.session.turns) if self.session else 1
+
+    @cached_property
+    def by_id(self) -> dict[str, Case]:
+        """Return the cases by their ids."""
+        return {case.id: case for case in self.cases}
+
+
+def sealed(scenario: Scenario, where: str) -> Scenario:
+    """Return the scenario with its digest; raise ScenarioError if it makes no sense.
+
+    The digest is of all that decides what is sent and checked, so a comment in the
+    file does not change it and an override does.
+    """
+    for fault in _faults(scenario):
+        raise ScenarioError(f"{where}: {fault}")
+    bare = msgspec.structs.replace(scenario, digest="", source="", description="")
+    digest = hashlib.sha256(msgspec.json.encode(bare, order="sorted")).hexdigest()
+    return msgspec.structs.replace(scenario, digest=digest)
+
+
+def case_faults(scenario: Scenario, case: Case) -> Iterator[str]:
+    """Yield what is wrong with one case of a scenario, each with its remedy."""
+    yield from _source_faults(scenario, case)
+    wanted = _wanted(scenario, case) - {"text"}
+    for name in sorted(wanted - case.values.keys()):
+        yield f"no value for {{{name}}}; add it to values, or write {{{{{name}}}}}"
+    for name in sorted(case.values.keys() - wanted):
+        yield f"values.{name} is used nowhere; {nearest(name, wanted or {'no values'})}"
+    yield from _tool_faults(scenario, case)
+
+
+def checks_of(scenario: Scenario, case_id: str) -> tuple[Check, ...]:
+    """Return the checks that every answer to this case is held to, each of one name.
+
+    Of several checks of one name the second becomes `name-2`, and so on. Raises
+    ScenarioError for an unknown case.
+    """
+    if case_id not in scenario.by_id:
+        raise ScenarioError(f"scenario {scenario.name} has no case {case_id!r}")
+    seen: Counter[str] = Counter()
+    named = []
+    for check in (*scenario.checks, *scenario.by_id[case_id].checks):
+        seen[check.name] += 1
+        n = seen[check.name]
+        name = check.name if n == 1 else f"{check.name}-{n}"
+        named.append(msgspec.structs.replace(check, name=name))
+    return tuple(named)
+
+
+def _faults(scenario: Scenario) -> Iterator[str]:
+    if not _NAME.fullmatch(scenario.name):
+        yield f"{scenario.name!r} is no name; use up to 80 letters, digits, . _ -"
+    yield from _session_faults(scenario)
+    yield from _text_faults(scenario)
+    seen: set[str] = set()
+    for case in scenario.cases:
+        if case.id in seen:
+            yield f"two cases have the id {case.id!r}; ids must differ"
+        seen.add(case.id)
+        for fault in case_faults(scenario, case):
+            yield f"case {case.id!r}: {fault}"
+
+
+def _session_faults(scenario: Scenario) -> Iterator[str]:
+    session = scenario.session
+    if session is None:
+        return
+    if scenario.prompt.user is not None:
+        yield "prompt.user and session.turns exclude each other; drop prompt.user"
+    if session.answers is not None and len(session.answers) != scenario.turns - 1:
+        yield (
+            f"session.answers holds {len(session.answers)} texts, not"
+            f" {scenario.turns - 1}: one between each turn and the next"
+        )
+
+
+def _text_faults(scenario: Scenario) -> Iterator[str]:
+    used = any("text" in _wanted(scenario, case) for case in scenario.cases)
+    if used and scenario.prompt.tokens is None:
+        yield "{text} stands in the prompt; set prompt.tokens to its length"
+    if not used and scenario.prompt.tokens is not None:
+        yield "prompt.tokens is set, but {text} stands nowhere; put it in the prompt"
+
+
+def _source_faults(scenario: Scenario, case: Case) -> Iterator[str]:
+    own = [key for key in ("user", "messages") if getattr(case, key) is not None]
+    if len(own) > 1:
+        yield "user and messages exclude each other; drop one"
+    if own and scenario.session:
+        yield f"{own[0]} and session.turns exclude each other; drop one"
+    if case.messages is not None:
+        if scenario.prompt.system is not None:
+            yield "messages go out as they stand; move prompt.system into them"
+        yield from _message_faults(case.messages)
+    elif not (own or scenario.session or scenario.prompt.user is not None):
+        yield "nothing to ask; set prompt.user, or user or messages of the case"
+
+
+def _message_faults(messages: tuple[Message, ...]) -> Iterator[str]:
+    if not messages:
+        yield "messages is empty; write at least one"
+    for i, message in enumerate(messages):
+        role = message.get("role")
+        if role not in ROLES:
+            yield f"messages[{i}].role is {role!r}; {nearest(str(role), ROLES)}"
+        if not isinstance(message.get("content"), str | list | None):
+            yield f"messages[{i}].content must be a text or a list of parts"
+        elif not message.get("content") and not message.get("tool_calls"):
+            yield f"messages[{i}].content is missing; write it"
+    if messages and messages[0].get("content") is None:
+        yield "messages[0] has no content; a prompt cannot start with a tool call"
+
+
+def _tool_faults(scenario: Scenario, case: Case) -> Iterator[str]:
+    tools = case.tools if case.tools is not None else scenario.request.tools or ()
+    names = []
+    for i, tool in enumerate(tools):
+        function = tool.get("function")
+        name = function.get("name") if isinstance(function, dict) else None
+        if not isinstance(name, str):
+            yield f"tools[{i}] has no function.name; write it as the chat API does"
+        names.append(str(name))
+    if scenario.request.tool_choice is not None and not tools:
+        yield "request.tool_choice is set without tools; add request.tools"
+    for check in (*scenario.checks, *case.checks):
+        if check.tool and check.tool not in names:
+            remedy = nearest(check.tool, names) if names else "add request.tools"
+            yield f"a check expects the tool {check.tool!r}; {remedy}"
+
+
+def _wanted(scenario: Scenario, case: Case) -> set[str]:
+    """Return the placeholders that stand in the templates of a case."""
+    if case.messages is not None:
+        return set()
+    prompt, session = scenario.prompt, scenario.session
+    user = prompt.user if case.user is None else case.user
+    templates = [prompt.system, user]
+    if session:
+        templates += [*session.turns, *(session.answers or ())]
+    return {name for template in templates if template for name in places(template)}

@@ -1,0 +1,248 @@
+"""The plan: every request of a run, in order, the same every time it is expanded."""
+
+import hashlib
+import itertools
+import math
+import random
+from collections.abc import Iterator
+
+import msgspec
+
+from scenarios.content import Scenario
+from scenarios.load import Load, steps, times
+from scenarios.request import Arrival, Phase, ScenarioError
+from scenarios.session import case
+
+UNCOUNTED_BLOCKS = 10**9
+"""Where nobody knows how many blocks a segment has, each gets so many numbers."""
+
+Lane = tuple[str, ...]
+Block = tuple[Arrival, ...]
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What decides a run: the scenarios, the providers by name, the load, the salt.
+
+    `salt` keeps the prompts of one run apart from those of all others; a resumed
+    run has the salt of the one it resumes. Raises ScenarioError for no scenario or
+    provider, or for one name twice.
+    """
+
+    scenarios: tuple[Scenario, ...]
+    providers: tuple[str, ...]
+    load: Load
+    salt: str
+
+    def __post_init__(self) -> None:
+        """Refuse a plan that could not be told apart in the rows."""
+        names = tuple(scenario.name for scenario in self.scenarios)
+        for what, given in (("scenario", names), ("provider", self.providers)):
+            if not given:
+                raise ScenarioError(f"no {what}; name at least one")
+            twice = [name for name in given if given.count(name) > 1]
+            if twice:
+                raise ScenarioError(
+                    f"{what} {twice[0]!r} is named twice; drop or rename one"
+                )
+
+    @property
+    def seed(self) -> int:
+        """Return the seed of the load, which orders cases, hosts and arrivals."""
+        return self.load.seed
+
+
+class Unit(msgspec.Struct, frozen=True, kw_only=True):
+    """One session: its turns in order, one block each, and `gap` seconds between them.
+
+    The gap runs from a block's last reply to the next block. `due` is in seconds
+    from the segment's start, None in a closed loop.
+    """
+
+    blocks: tuple[Block, ...]
+    gap: float
+    due: float | None
+
+
+class Segment(msgspec.Struct, frozen=True, kw_only=True):
+    """One scenario at one load step in one phase; segments run one after the other.
+
+    `n_blocks` is the most blocks there will be, None when `duration` (seconds) alone
+    decides; `first_block` is the number of the first. `rate` is blocks a second, None
+    in a closed loop; `concurrency` is blocks in flight; `ramp` is seconds.
+    """
+
+    index: int
+    scenario: Scenario
+    step: int
+    phase: Phase
+    concurrency: int
+    rate: float | None
+    ramp: float
+    duration: float | None
+    n_blocks: int | None
+    first_block: int
+
+
+def segments(plan: Plan) -> list[Segment]:
+    """Return the segments in the order they run: scenario by scenario, step by step.
+
+    A warm-up is a counted segment of its own before the measured one, and carries
+    the same load.
+    """
+    load = plan.load
+    parts: list[tuple[Phase, float | None, int | None]]
+    parts = [("measure", load.duration, load.n_blocks)]
+    if load.warmup:
+        parts.insert(0, ("warmup", None, load.warmup))
+    made: list[Segment] = []
+    block = 0
+    for scenario, step in itertools.product(plan.scenarios, steps(load)):
+        for phase, duration, n_blocks in parts:
+            index = len(made)
+            made.append(
+                Segment(
+                    index=index,
+                    scenario=scenario,
+                    step=step.index,
+                    phase=phase,
+                    concurrency=step.concurrency,
+                    rate=step.rate,
+                    ramp=step.ramp,
+                    duration=duration,
+                    n_blocks=n_blocks,
+                    first_block=index * UNCOUNTED_BLOCKS
+                    if _open_ended(load)
+                    else block,
+                )
+            )
+            block += n_blocks or 0
+    return made
+
+
+def lanes(plan: Plan) -> tuple[Lane, ...]:
+    """Return who runs together: all providers, or each alone when unpaired."""
+    if plan.load.unpaired:
+        return tuple((name,) for name in plan.providers)
+    return (plan.providers,)
+
+
+def units(plan: Plan, segment: Segment, lane: Lane) -> Iterator[Unit]:
+    """Yield the sessions of a segment for the providers of a lane, one at a time.
+
+    Ends after `n_blocks` blocks, or in an open loop with the last session due before
+    `duration`; in a closed loop without a count it never ends. Every lane gets the
+    same blocks at the same times with the same numbers.
+    """
+    rng = random.Random(_key(plan, segment, "order"))
+    pause = segment.scenario.session.gap if segment.scenario.session else 0.0
+    for index, due in enumerate(_dues(plan, segment)):
+        size = _size(segment, index)
+        if not size:
+            return
+        asked = itertools.islice(_asked(plan, segment, index, due), size)
+        blocks = tuple(_block(plan, one, lane, rng) for one in asked)
+        yield Unit(blocks=blocks, gap=pause, due=due)
+
+
+def sample(plan: Plan) -> list[Arrival]:
+    """Return the first arrival of each segment, for a look before anything is sent."""
+    # A short open loop may have nothing due at all: look past its end.
+    endless = (
+        msgspec.structs.replace(segment, duration=None) for segment in segments(plan)
+    )
+    first = (next(units(plan, segment, plan.providers)) for segment in endless)
+    return [unit.blocks[0][0] for unit in first]
+
+
+def count(plan: Plan) -> int | None:
+    """Return how many requests each provider gets at most, warm-up included.
+
+    None when a duration alone decides.
+    """
+    total = 0
+    for segment in segments(plan):
+        if segment.n_blocks is None:
+            return None
+        total += segment.n_blocks
+    return total
+
+
+def plan_hash(plan: Plan) -> str:
+    """Return the SHA-256 (hex) of all that decides the plan.
+
+    Plans of equal hashes expand to the same requests, numbers and order.
+    """
+    decisive = {
+        "format": 1,
+        "scenarios": [(s.name, s.version, s.digest) for s in plan.scenarios],
+        "providers": plan.providers,
+        "load": plan.load,
+        "salt": plan.salt,
+    }
+    return hashlib.sha256(msgspec.json.encode(decisive, order="sorted")).hexdigest()
+
+
+def _open_ended(load: Load) -> bool:
+    return load.n_blocks is None
+
+
+def _key(plan: Plan, segment: Segment, what: str) -> str:
+    name = segment.scenario.name
+    return f"{what}/{plan.seed}/{name}/{segment.step}/{segment.phase}"
+
+
+def _dues(plan: Plan, segment: Segment) -> Iterator[float | None]:
+    if segment.rate is None:
+        return itertools.repeat(None)
+    # A rate counts blocks, and a session of k turns is k of them.
+    rate = segment.rate / segment.scenario.turns
+    load, rng = plan.load, random.Random(_key(plan, segment, "due"))
+    dues = times(rate, load.arrival, load.burstiness, segment.ramp, rng)
+    end = math.inf if segment.duration is None else segment.duration
+    return itertools.takewhile(lambda due: due < end, dues)
+
+
+def _size(segment: Segment, index: int) -> int:
+    """Return how many turns session `index` has; the last may be cut short."""
+    turns = segment.scenario.turns
+    if segment.n_blocks is None:
+        return turns
+    return max(0, min(turns, segment.n_blocks - index * turns))
+
+
+def _asked(
+    plan: Plan, segment: Segment, index: int, due: float | None
+) -> Iterator[Arrival]:
+    """Yield what session `index` asks, turn by turn, with no provider in it yet."""
+    scenario, step, phase = segment.scenario, segment.step, segment.phase
+    session = case(
+        scenario, index, salt=plan.salt, seed=plan.seed, phase=phase, step=step
+    )
+    several = scenario.turns > 1
+    for turn, request in enumerate(session.requests):
+        block = segment.first_block + index * scenario.turns + turn
+        yield Arrival(
+            seq=block * len(plan.providers),
+            block=block,
+            step=step,
+            phase=phase,
+            scenario=scenario.name,
+            scenario_version=scenario.scenario_version,
+            case=session.case,
+            provider="",
+            request=request,
+            session=f"{scenario.name}/{step}/{phase}/{index}" if several else None,
+            turn=turn + 1 if several else None,
+            due=due if turn == 0 else None,
+        )
+
+
+def _block(plan: Plan, asked: Arrival, lane: Lane, rng: random.Random) -> Block:
+    order = list(enumerate(plan.providers))
+    # Shuffled whole before the lane is picked, so that every lane draws the same.
+    rng.shuffle(order)
+    return tuple(
+        msgspec.structs.replace(asked, seq=asked.seq + place, provider=name)
+        for place, name in order
+        if name in lane
+    )

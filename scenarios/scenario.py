@@ -1,0 +1,235 @@
+"""Scenarios by name or path: the built-in library, and the user's TOML and JSONL."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, TypeVar
+
+import msgspec
+
+from scenarios import checks
+from scenarios.checks import Check
+from scenarios.content import (
+    Ask,
+    Case,
+    Deadlines,
+    Positive,
+    Prompt,
+    Scenario,
+    Table,
+    Turns,
+    case_faults,
+    checks_of,
+    sealed,
+)
+from scenarios.form import durations, file_text, nearest, refuse_unknown, shaped
+from scenarios.request import Message, ScenarioError
+
+__all__ = ["Scenario", "checks_of", "library", "load", "override"]
+
+LIBRARY: Final = Path(__file__).with_name("library")
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+class _File(msgspec.Struct, frozen=True, kw_only=True):
+    name: str | None = None
+    version: Positive = 1
+    description: str = ""
+    request: Table = {}
+    prompt: Table = {}
+    session: Table | None = None
+    deadlines: Table = {}
+    case: list[Table] = []
+    check: list[Table] = []
+
+
+class _CaseTable(msgspec.Struct, frozen=True, kw_only=True):
+    id: str | int | None = None
+    user: str | None = None
+    messages: tuple[Message, ...] | None = None
+    values: dict[str, str | int | float] = {}
+    max_tokens: Positive | None = None
+    tools: tuple[Table, ...] | None = None
+    check: list[Table] = []
+
+
+class _Line(msgspec.Struct, frozen=True, kw_only=True):
+    id: str | int | None = None
+    messages: tuple[Message, ...] | None = None
+    prompt: str | None = None
+    expected: str | None = None
+    max_tokens: Positive | None = None
+    tools: tuple[Table, ...] | None = None
+
+
+def library() -> list[str]:
+    """Return the names of the built-in scenarios, sorted."""
+    return sorted(path.stem for path in LIBRARY.glob("*.toml"))
+
+
+def load(name_or_path: str) -> Scenario:
+    """Return a built-in scenario by name, or the one in a .toml or .jsonl file.
+
+    What holds a slash or ends in .toml or .jsonl is a path. Raises ScenarioError.
+    """
+    suffix = Path(name_or_path).suffix.lower()
+    is_file = suffix in (".toml", ".jsonl")
+    if is_file:
+        path = Path(name_or_path)
+    elif "/" in name_or_path or "\\" in name_or_path:
+        raise ScenarioError(f"{name_or_path}: a scenario file is .toml or .jsonl")
+    elif name_or_path in library():
+        path = LIBRARY / f"{name_or_path}.toml"
+    else:
+        raise ScenarioError(
+            f"no scenario named {name_or_path!r}; {nearest(name_or_path, library())}"
+            " (a file must end in .toml or .jsonl)"
+        )
+    read = _from_jsonl if suffix == ".jsonl" else _from_toml
+    return sealed(read(file_text(path), path), str(path))
+
+
+def override(scenario: Scenario, **changes: object) -> Scenario:
+    """Return the scenario with other request fields, prompt_tokens, nonce, gap or name.
+
+    `max_tokens` and `tools` win over those of single cases. A `gap` may be a number
+    of seconds or a text such as "5m". Raises ScenarioError as `load` does.
+    """
+    where = f"scenario {scenario.name}"
+    known = {*Ask.__struct_fields__, "prompt_tokens", "nonce", "gap", "name"}
+    refuse_unknown(changes, known, where)
+    asked = {key: changes[key] for key in changes if key in Ask.__struct_fields__}
+    return sealed(
+        msgspec.structs.replace(
+            scenario,
+            name=str(changes.get("name", scenario.name)),
+            request=_changed(scenario.request, asked, where),
+            prompt=_changed(
+                scenario.prompt,
+                _renamed(changes, {"prompt_tokens": "tokens", "nonce": "nonce"}),
+                where,
+            ),
+            session=_gapped(scenario, changes, where),
+            cases=tuple(_without(case, asked) for case in scenario.cases),
+        ),
+        where,
+    )
+
+
+def _from_toml(text: str, path: Path) -> Scenario:
+    try:
+        table = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ScenarioError(f"{path}: not TOML: {error}") from None
+    file = shaped(table, _File, f"{path}", sep=": ")
+    session = file.session
+    if session is not None:
+        session = durations(session, ["gap"], f"{path}: session")
+    limits = durations(
+        file.deadlines, Deadlines.__struct_fields__, f"{path}: deadlines"
+    )
+    cases = [_case(table, i, path) for i, table in enumerate(file.case)]
+    return Scenario(
+        name=_stem(path) if file.name is None else file.name,
+        version=file.version,
+        description=file.description,
+        request=shaped(file.request, Ask, f"{path}: request"),
+        prompt=shaped(file.prompt, Prompt, f"{path}: prompt"),
+        session=None if session is None else shaped(session, Turns, f"{path}: session"),
+        deadlines=shaped(limits, Deadlines, f"{path}: deadlines"),
+        cases=tuple(cases) or (Case(id="1"),),
+        checks=_compiled(file.check, f"{path}: check"),
+        source=str(path),
+    )
+
+
+def _case(table: Table, i: int, path: Path) -> Case:
+    where = f"{path}: case[{i}]"
+    case = shaped(table, _CaseTable, where)
+    return Case(
+        id=str(i + 1 if case.id is None else case.id),
+        user=case.user,
+        messages=case.messages,
+        values=case.values,
+        max_tokens=case.max_tokens,
+        tools=case.tools,
+        checks=_compiled(case.check, f"{where}.check"),
+    )
+
+
+def _compiled(tables: list[Table], where: str) -> tuple[Check, ...]:
+    return tuple(
+        checks.compile(table, f"{where}[{i}]") for i, table in enumerate(tables)
+    )
+
+
+def _from_jsonl(text: str, path: Path) -> Scenario:
+    blank = Scenario(name=_stem(path), source=str(path))
+    cases: dict[str, Case] = {}
+    # Split at \n alone: JSON texts may hold U+2028 and its like as they are.
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        case = _line(line, number, f"{path}:{number}")
+        for fault in case_faults(blank, case):
+            raise ScenarioError(f"{path}:{number}: {fault}")
+        if case.id in cases:
+            raise ScenarioError(f"{path}:{number}: id {case.id!r} stands twice")
+        cases[case.id] = case
+    if not cases:
+        raise ScenarioError(f"{path}: holds no case; write one JSON object a line")
+    return msgspec.structs.replace(blank, cases=tuple(cases.values()))
+
+
+def _line(line: str, number: int, where: str) -> Case:
+    try:
+        table = msgspec.json.decode(line)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ScenarioError(f"{where}: not JSON: {error}") from None
+    asked = shaped(table, _Line, where, sep=": ")
+    if (asked.messages is None) == (asked.prompt is None):
+        raise ScenarioError(f"{where}: write either messages or prompt")
+    expected = []
+    if asked.expected is not None:
+        expected = [{"kind": "contains", "text": asked.expected}]
+    messages = asked.messages
+    if messages is None:
+        messages = ({"role": "user", "content": asked.prompt},)
+    return Case(
+        id=str(number if asked.id is None else asked.id),
+        messages=messages,
+        max_tokens=asked.max_tokens,
+        tools=asked.tools,
+        checks=_compiled(expected, f"{where}: expected"),
+    )
+
+
+def _stem(path: Path) -> str:
+    # Every file name makes a name: what may not stand in one becomes a hyphen.
+    return re.sub(r"[^A-Za-z0-9._-]", "-", path.stem).lstrip("._-")[:80] or "scenario"
+
+
+def _renamed(changes: Mapping[str, object], names: Mapping[str, str]) -> Table:
+    return {new: changes[old] for old, new in names.items() if old in changes}
+
+
+def _changed(record: T, changes: Mapping[str, object], where: str) -> T:
+    table = {**msgspec.structs.asdict(record), **changes}
+    return shaped(table, type(record), where, sep=": ")
+
+
+def _gapped(scenario: Scenario, changes: Table, where: str) -> Turns | None:
+    if "gap" not in changes:
+        return scenario.session
+    if scenario.session is None:
+        raise ScenarioError(f"{where}: gap is for a scenario with a [session]")
+    gap = durations({"gap": changes["gap"]}, ["gap"], where)
+    return _changed(scenario.session, gap, where)
+
+
+def _without(case: Case, changes: Table) -> Case:
+    # What is asked for on top of a file holds for every case of it.
+    own = {key: None for key in ("max_tokens", "tools") if key in changes}
+    return msgspec.structs.replace(case, **own) if own else case

@@ -1,0 +1,109 @@
+"""The requests that session number so-and-so of a scenario makes, turn by turn."""
+
+import random
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from scenarios.content import Case, Scenario
+from scenarios.prompts import fill, heading, nonce, text
+from scenarios.request import Message, Phase, Request
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """One sitting: the id of the case it asks, and one request a turn, in order."""
+
+    case: str
+    requests: tuple[Request, ...]
+
+
+def case(
+    scenario: Scenario, index: int, *, salt: str, seed: int, phase: Phase, step: int
+) -> Session:
+    """Return session number `index` (from 0): the same for the same arguments.
+
+    Every pass through the cases has its own order, which `seed` decides; that order
+    and the texts are the same in every phase and step. `salt`, phase, step and index
+    decide the nonce, so no two prompts of a run start alike.
+    """
+    chosen = _chosen(scenario, index, seed)
+    words = None
+    if scenario.prompt.nonce:
+        words = nonce(salt, scenario.name, step, phase, index)
+    values: dict[str, object] = dict(chosen.values)
+    if scenario.prompt.tokens:
+        values["text"] = text(scenario.prompt.tokens, f"{seed}/{scenario.name}", index)
+    requests = (
+        _request(scenario, chosen, messages, words)
+        for messages in _turns(scenario, chosen, values)
+    )
+    return Session(case=chosen.id, requests=tuple(requests))
+
+
+def _chosen(scenario: Scenario, index: int, seed: int) -> Case:
+    lap, place = divmod(index, len(scenario.cases))
+    return scenario.cases[_order(scenario.name, len(scenario.cases), seed, lap)[place]]
+
+
+@lru_cache(maxsize=8)
+def _order(name: str, n: int, seed: int, lap: int) -> tuple[int, ...]:
+    order = list(range(n))
+    random.Random(f"cases/{seed}/{name}/{lap}").shuffle(order)
+    return tuple(order)
+
+
+def _turns(
+    scenario: Scenario, chosen: Case, values: dict[str, object]
+) -> list[list[Message]]:
+    if chosen.messages is not None:
+        return [list(chosen.messages)]
+    prompt, session = scenario.prompt, scenario.session
+    opening = _said("system", prompt.system, values)
+    if session is None:
+        user = prompt.user if chosen.user is None else chosen.user
+        return [opening + _said("user", user, values)]
+    turns, history = [], opening
+    answers = (*(session.answers or ()), None)
+    for i, user in enumerate(session.turns):
+        turns.append(history + _said("user", user, values))
+        if session.answers is not None:
+            history = turns[-1] + _said("assistant", answers[i], values)
+    return turns
+
+
+def _said(role: str, template: str | None, values: dict[str, object]) -> list[Message]:
+    if template is None:
+        return []
+    return [{"role": role, "content": fill(template, values)}]
+
+
+def _request(
+    scenario: Scenario, chosen: Case, messages: list[Message], words: str | None
+) -> Request:
+    ask = scenario.request
+    if words is not None:
+        messages = [_headed(messages[0], words), *messages[1:]]
+    return Request(
+        messages=tuple(messages),
+        max_tokens=chosen.max_tokens or ask.max_tokens,
+        stream=ask.stream,
+        temperature=ask.temperature,
+        top_p=ask.top_p,
+        stop=ask.stop,
+        seed=ask.seed,
+        tools=ask.tools if chosen.tools is None else chosen.tools,
+        tool_choice=ask.tool_choice,
+        response_format=ask.response_format,
+        effort=ask.effort,
+        nonce=words,
+    )
+
+
+def _headed(message: Message, words: str) -> Message:
+    # At the very start: a prefix cache matches from the first token on, so a nonce
+    # further back would leave everything before it shared.
+    content: Any = message["content"]
+    if isinstance(content, str):
+        return {**message, "content": heading(words) + content}
+    return {**message, "content": [{"type": "text", "text": heading(words)}, *content]}

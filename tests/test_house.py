@@ -1,0 +1,153 @@
+"""The rules of the house: rooms, reading order, doors (docs/house.md)."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("scenarios", "data", "providers", "compare")
+
+# Which other rooms each room may look into.
+LOOKS_INTO = {
+    "scenarios": set(),
+    "data": set(),
+    "providers": {"scenarios"},
+    "compare": {"scenarios", "data", "providers"},
+}
+
+# A module imports only what stands before it. A name stands for a whole sub-room.
+ORDER = {
+    "scenarios": "request prompts form checks content scenario session load plan",
+    "data": "row timeline prices migrations store query export",
+    "providers": "outcome reply secret provider usage sse dialect errors generic "
+    "ourtoken openrouter zai registry limits answer reader tap wire simulator",
+    "providers.simulator": "profile faults bill truth cache asked prose values answer "
+    "pace refusal frames script director host serve spawn __main__",
+    "compare": "run judge show serve cli",
+    "compare.run": "mistakes clock budget gate hosts config engine measure conduct",
+    "compare.judge": "tally stats contrast lines",
+    "compare.show": "words style boxes panels placing tables charts",
+    "compare.serve": "probe",
+}
+# Rooms whose modules do not know each other's order: each verb stands alone.
+NO_ORDER = {"compare.cli"}
+# Sub-rooms that never look at another one, though it stands before them.
+BLIND = {"compare.judge": {"compare.run"}, "compare.show": {"compare.run"}}
+
+# The modules through which each outside package comes in.
+EVERYWHERE = {"msgspec"}
+DOORS = {
+    "aiohttp": {"providers.wire", "providers.tap", "providers.simulator"},
+    "asyncio_throttle": {"compare.run.gate"},
+    "sqlite_utils": {"data.migrations", "data.store", "data.query"},
+    "pyarrow": {"data.export"},
+    "matplotlib": {"compare.show"},
+    "numpy": {"compare.judge", "compare.show"},
+    "click": {"compare.cli"},
+    "rich": {"compare.cli", "compare.show"},
+    "uvloop": {"compare.cli"},
+    "re2": {"scenarios.checks"},
+}
+
+
+def within(module: str, places) -> bool:
+    return any(module == place or module.startswith(place + ".") for place in places)
+
+
+def room_of(module: str) -> str:
+    """Return the innermost ordered room that holds a module."""
+    parent = module.rpartition(".")[0]
+    return parent if parent in ORDER or parent in NO_ORDER else module.partition(".")[0]
+
+
+def place(room: str, module: str) -> int:
+    """Return where a module stands in a room's reading order."""
+    name = module.removeprefix(room + ".").partition(".")[0]
+    return ORDER[room].split().index(name)
+
+
+def breaches(module: str, imported: str) -> list[str]:
+    """Return what is wrong with one import of one module."""
+    top, room = imported.partition(".")[0], module.partition(".")[0]
+    if top in sys.stdlib_module_names or top in EVERYWHERE or imported == room:
+        return []
+    if top not in ROOMS:
+        return [] if within(module, DOORS.get(top, ())) else [f"no door for {top}"]
+    if top != room:
+        return [] if top in LOOKS_INTO[room] else [f"{room} looks into {top}"]
+    if any(within(module, [a]) and within(imported, b) for a, b in BLIND.items()):
+        return [f"must not see {imported}"]
+    return order_breaches(module, imported)
+
+
+def order_breaches(module: str, imported: str) -> list[str]:
+    shared = room_of(module)
+    while not within(imported, [shared]):
+        shared = shared.rpartition(".")[0]
+    if shared in NO_ORDER or imported == shared:
+        return []
+    ours, theirs = place(shared, module), place(shared, imported)
+    return [] if theirs < ours or within(imported, [module]) else ["reads upwards"]
+
+
+def imports(source: str):
+    """Yield every module that some source imports, wherever the import stands."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield node.module
+            if node.module in ROOMS or node.module in ORDER:
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def all_modules():
+    for room in ROOMS:
+        for path in sorted((ROOT / room).rglob("*.py")):
+            if path.name != "__init__.py":
+                yield ".".join(path.relative_to(ROOT).with_suffix("").parts), path
+
+
+MODULES = tuple(all_modules())
+
+
+@pytest.mark.parametrize(("module", "path"), MODULES, ids=[m for m, _ in MODULES])
+def test_every_import_keeps_the_rules(module, path):
+    wrong = {
+        f"{module} imports {name}: {breach}"
+        for name in imports(path.read_text())
+        if name != room_of(module)
+        for breach in breaches(module, name)
+    }
+
+    assert not wrong
+
+
+def test_every_module_has_a_place_in_its_order():
+    listed = {
+        f"{room}.{name}" for room, names in ORDER.items() for name in names.split()
+    }
+
+    assert {m for m, _ in MODULES if room_of(m) not in NO_ORDER} <= listed
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "breach"),
+    [
+        ("scenarios.plan", "import data.row", "scenarios looks into data"),
+        ("providers.wire", "from compare.run import engine", "providers looks into"),
+        ("providers.sse", "from providers.wire import Wire", "reads upwards"),
+        ("compare.judge.stats", "from compare.show.tables import x", "reads upwards"),
+        ("compare.show.tables", "from compare.run.engine import x", "must not see"),
+        ("compare.run.engine", "import aiohttp", "no door for aiohttp"),
+        ("data.row", "import requests", "no door for requests"),
+        ("scenarios.load", "def f():\n    import numpy", "no door for numpy"),
+    ],
+)
+def test_each_kind_of_breach_is_seen(module, source, breach):
+    found = [b for name in imports(source) for b in breaches(module, name)]
+
+    assert any(breach in each for each in found)
