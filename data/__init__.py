@@ -1,0 +1,1 @@
+"""Everything at rest: rows, prices, the store, queries and exports."""

@@ -1,0 +1,251 @@
+"""What is in a database, read without any means to change it."""
+
+import datetime as dt
+import difflib
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from data.migrations import identify
+from data.row import CheckRow, Row, RunRow, Timing
+from data.store import StoreError, lock_path
+
+LATEST = "latest"
+
+Record = TypeVar("Record", bound=msgspec.Struct)
+
+
+class DayUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """What one model at one host was sent and charged on one UTC day.
+
+    Sums leave unknown values out and are None when all are unknown; `n_unpriced`
+    requests have no computed cost. Warm-up counts: it is charged too.
+    """
+
+    day: str
+    provider: str
+    model: str
+    requests: int
+    prompt_tokens: int | None
+    cached_tokens: int | None
+    completion_tokens: int | None
+    cost_usd: float | None
+    cost_reported_usd: float | None
+    n_unpriced: int
+
+
+def open_reader(path: Path | str) -> sqlite3.Connection:
+    """Open a database of ours read-only; StoreError says what is wrong and what to do.
+
+    The connection may be used from any one thread at a time.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise StoreError(
+            f"{path}: no such database; make one with `h2h run`, or name one with --db"
+        )
+    db = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False
+    )
+    with ExitStack() as undo:
+        undo.callback(db.close)
+        # The file may be a stranger's: nothing in its schema may have an effect.
+        for pragma in ("query_only", "cell_size_check"):
+            db.execute(f"PRAGMA {pragma} = ON")
+        db.execute("PRAGMA trusted_schema = OFF")
+        if not identify(db, path):
+            raise StoreError(
+                f"{path}: empty or of an older version; `h2h run --db {path}` brings "
+                "it up to date"
+            )
+        undo.pop_all()
+    return db
+
+
+def is_written(path: Path) -> bool:
+    """Tell whether a living process has this database open for writing."""
+    lock = lock_path(path)
+    if not lock.exists():
+        return False
+    uri = f"{lock.absolute().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(uri, uri=True, timeout=0)) as conn:
+        try:
+            conn.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError:
+            return True
+    return False
+
+
+def runs(db: sqlite3.Connection) -> list[RunRow]:
+    """Return all runs, newest first; one whose writer died shows as `crashed`."""
+    found = _read(db, RunRow, "runs", "ORDER BY started_at DESC, rowid DESC")
+    return list(_as_seen(db, found))
+
+
+def counts(db: sqlite3.Connection) -> dict[str, int]:
+    """Return the number of stored requests by run id; runs without any are absent."""
+    return dict(db.execute("SELECT run_id, count(*) FROM requests GROUP BY run_id"))
+
+
+def resolve(db: sqlite3.Connection, text: str) -> str:
+    """Return the run id meant by an id, a unique prefix of one, or `latest`.
+
+    StoreError for an unknown or ambiguous one, naming the nearest ids.
+    """
+    newest = "SELECT run_id FROM runs ORDER BY started_at DESC, rowid DESC"
+    ids: list[str] = [run_id for (run_id,) in db.execute(newest)]
+    if not ids:
+        raise StoreError(f"{_path(db)}: holds no run yet; make one with `h2h run`")
+    if text == LATEST:
+        return ids[0]
+    begins = [run_id for run_id in ids if text and run_id.startswith(text)]
+    if text in ids or len(begins) == 1:
+        return text if text in ids else begins[0]
+    if begins:
+        raise StoreError(f"run {text}: several begin so: {_some(begins)}; give more")
+    near = difflib.get_close_matches(text, ids, n=3, cutoff=0.5) or ids
+    raise StoreError(f"run {text}: not in {_path(db)}; there are {_some(near)}")
+
+
+def run(db: sqlite3.Connection, run_id: str) -> RunRow:
+    """Return one run by its id, or by what `resolve` takes; StoreError if none."""
+    found = _read(db, RunRow, "runs", "WHERE run_id = ?", run_id)
+    for record in _as_seen(db, found):
+        return record
+    return run(db, resolve(db, run_id))
+
+
+def timings(
+    db: sqlite3.Connection, run_id: str, phase: str | None = "measure"
+) -> list[Timing]:
+    """Return the derived figures of a run's requests in order of `seq`.
+
+    `phase` None takes every phase, the warm-up too.
+    """
+    return list(_of_run(db, Timing, "timings", run_id, phase))
+
+
+def rows(
+    db: sqlite3.Connection, run_id: str, phase: str | None = None
+) -> Iterator[Row]:
+    """Yield a run's requests as stored, in order of `seq`; None takes every phase."""
+    return _of_run(db, Row, "requests", run_id, phase)
+
+
+def checks(db: sqlite3.Connection, run_id: str) -> list[CheckRow]:
+    """Return the checks of a run's requests in order of `seq` and name."""
+    tail = "WHERE run_id = ? ORDER BY seq, name"
+    return list(_read(db, CheckRow, "checks", tail, run_id))
+
+
+def seqs(db: sqlite3.Connection, run_id: str) -> set[int]:
+    """Return the `seq` of every stored request: what a resumed run need not send.
+
+    Ask once the store is open: opening it may bring back a killed writer's last batch.
+    """
+    found = db.execute("SELECT seq FROM requests WHERE run_id = ?", (run_id,))
+    return {seq for (seq,) in found}
+
+
+# `at_s` is the second since 1970 (UTC) at which a request was really sent. Runs that
+# ended before `since` are not read; the minute allows for a wall clock that was set.
+_SENT = """
+WITH begun AS (
+    SELECT run_id, (julianday(started_at) - 2440587.5) * 86400 AS began_s
+    FROM runs
+    WHERE :since IS NULL OR ended_at IS NULL
+        OR (julianday(ended_at) - 2440587.5) * 86400 >= :since - 60
+),
+sent AS (
+    SELECT began_s + sent_ns / 1e9 AS at_s, requests.*
+    FROM begun JOIN requests USING (run_id)
+    WHERE sent_ns IS NOT NULL
+        AND (:since IS NULL OR began_s + sent_ns / 1e9 >= :since)
+)
+"""
+
+_USAGE = """
+SELECT
+    date(at_s, 'unixepoch') AS day,
+    provider,
+    model_requested AS model,
+    count(*) AS requests,
+    sum(prompt_tokens) AS prompt_tokens,
+    sum(cached_tokens) AS cached_tokens,
+    sum(completion_tokens) AS completion_tokens,
+    sum(cost_nusd) / 1e9 AS cost_usd,
+    sum(cost_reported_nusd) / 1e9 AS cost_reported_usd,
+    sum(cost_nusd IS NULL) AS n_unpriced
+FROM sent
+GROUP BY day, provider, model_requested
+ORDER BY day, provider, model_requested
+"""
+
+_SPENT = """
+SELECT sum(max(coalesce(cost_nusd, 0), coalesce(cost_reported_nusd, 0)))
+FROM sent
+"""
+
+
+def usage(db: sqlite3.Connection, since: dt.datetime | None = None) -> list[DayUsage]:
+    """Return what was sent by UTC day, host and model, oldest day first.
+
+    `since` (aware) leaves out what was sent before. Requests that never reached the
+    socket are not in it.
+    """
+    found = db.execute(_SENT + _USAGE, _since(since))
+    names = [column[0] for column in found.description]
+    return [DayUsage(**dict(zip(names, line, strict=True))) for line in found]
+
+
+def spent_nusd(db: sqlite3.Connection, since: dt.datetime | None = None) -> int:
+    """Return the nano-USD spent since a moment (aware), for a budget.
+
+    The larger of computed and host-stated cost counts; a request without either adds
+    nothing (`usage` counts those as unpriced).
+    """
+    spent = db.execute(_SENT + _SPENT, _since(since)).fetchone()[0]
+    return int(spent or 0)
+
+
+def _since(since: dt.datetime | None) -> dict[str, float | None]:
+    return {"since": None if since is None else since.timestamp()}
+
+
+def _of_run(
+    db: sqlite3.Connection,
+    record: type[Record],
+    table: str,
+    run_id: str,
+    phase: str | None,
+) -> Iterator[Record]:
+    tail = "WHERE run_id = ? AND (? IS NULL OR phase = ?) ORDER BY seq"
+    return _read(db, record, table, tail, run_id, phase, phase)
+
+
+def _read(
+    db: sqlite3.Connection, record: type[Record], table: str, tail: str, *given: Any
+) -> Iterator[Record]:
+    names = record.__struct_fields__
+    sql = f"SELECT {', '.join(names)} FROM {table} {tail}"  # noqa: S608 - names of ours
+    for line in db.execute(sql, given):
+        yield record(**dict(zip(names, line, strict=True)))
+
+
+def _as_seen(db: sqlite3.Connection, found: Iterator[RunRow]) -> Iterator[RunRow]:
+    alive = is_written(_path(db))
+    for record in found:
+        dead = record.status == "running" and not alive
+        yield msgspec.structs.replace(record, status="crashed") if dead else record
+
+
+def _path(db: sqlite3.Connection) -> Path:
+    return Path(db.execute("PRAGMA database_list").fetchone()[2])
+
+
+def _some(ids: list[str]) -> str:
+    return ", ".join(ids[:5]) + (", ..." if len(ids) > 5 else "")

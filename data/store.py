@@ -1,0 +1,299 @@
+"""The one writer: rows go in without waiting and are on disk a quarter second later."""
+
+import os
+import re
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+from sqlite_utils import Database
+
+from data.migrations import StoreError, identify, upgrade
+from data.row import CheckRow, Row, RunRow
+
+__all__ = ["Store", "StoreError", "lock_path"]
+
+BATCH_ROWS = 200
+BATCH_S = 0.25
+SPOOL_ROWS = 100_000  # kept in memory while the disk refuses them; more are lost
+
+BUSY_S = 5.0  # how long a shell or a backup may hold the file before we complain
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_INT64 = 2**63
+_REFUSALS = (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
+
+Op = tuple[str, msgspec.Struct | tuple[Any, ...]]  # a statement, and what it stores
+
+
+def _insert(table: str, record: type[msgspec.Struct]) -> str:
+    names = record.__struct_fields__
+    marks = ", ".join("?" for _ in names)
+    return f"INSERT INTO {table} ({', '.join(names)}) " + f"VALUES ({marks})"
+
+
+INSERT_RUN = _insert("runs", RunRow)
+INSERT_REQUEST = _insert("requests", Row)
+INSERT_CHECK = _insert("checks", CheckRow)
+END_RUN = """UPDATE runs SET status = ?, validity = ?, reasons = ?, ended_at = ?
+    WHERE run_id = ?"""
+RESUME_RUN = """UPDATE runs SET status = 'running', validity = NULL, reasons = '[]',
+    ended_at = NULL WHERE run_id = ?"""
+DELETE_RUN = [
+    f"DELETE FROM {table} WHERE run_id = ?"  # noqa: S608 - names of ours
+    for table in ("checks", "requests", "runs")
+]
+
+
+class Store:
+    """The only writer of a database, with a thread and a connection of its own.
+
+    `emit` may be called from any thread and returns at once. A failing disk does not
+    stop a run: records wait in memory and are tried again every quarter second;
+    `failed` says so, and `flush` and `close` raise it.
+    """
+
+    def __init__(self, path: Path, db: Database, lock: sqlite3.Connection) -> None:
+        self._path = path
+        self._db = db
+        self._lock = lock
+        self._queue: deque[Op] = deque()
+        self._flushes: deque[threading.Event] = deque()
+        self._wake = threading.Event()
+        self._closing = False
+        self._trouble: str | None = None
+        self._refused: list[str] = []
+        self._lost = 0
+        self._thread = threading.Thread(target=self._work, name="store", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def open(cls, path: Path | str) -> Self:
+        """Open a database for writing; make it (mode 0600) if there is none.
+
+        Runs that a dead process left `running` become `crashed`. StoreError when it is
+        not ours, has another writer, or cannot be written.
+        """
+        path = Path(path)
+        try:
+            _create(path)
+            return cls(path, *_open(path))
+        except (OSError, sqlite3.Error) as why:
+            raise StoreError(
+                f"{path}: cannot be written ({why}); name another file with --db"
+            ) from None
+
+    @property
+    def failed(self) -> StoreError | None:
+        """Return what keeps records from being stored; None while all is well."""
+        facts = []
+        if self._trouble:
+            facts.append(
+                f"cannot be written ({self._trouble}); {len(self._queue)} records wait "
+                "in memory: free disk space or make the file writable"
+            )
+        if self._lost:
+            facts.append(f"{self._lost} records were lost")
+        if self._refused:
+            facts.append(f"{len(self._refused)} records refused: {self._refused[0]}")
+        return StoreError(f"{self._path}: {'; '.join(facts)}") if facts else None
+
+    def emit(self, row: Row, checks: Sequence[CheckRow] = ()) -> None:
+        """Hand over one request and its checks; they are stored within 250 ms."""
+        if self._closing:
+            raise RuntimeError("the store is closed")
+        if len(self._queue) >= SPOOL_ROWS:
+            self._lost += 1 + len(checks)
+            return
+        # One extend: a row is never queued, nor committed, without its checks.
+        facts = ((INSERT_CHECK, check) for check in checks)
+        self._queue.extend([(INSERT_REQUEST, row), *facts])
+        if len(self._queue) >= BATCH_ROWS:
+            self._wake.set()
+
+    def begin_run(self, run: RunRow) -> None:
+        """Store a new run and wait until it is on disk: before money is spent."""
+        self._do((INSERT_RUN, run))
+
+    def resume_run(self, run_id: str) -> None:
+        """Mark a run as running again and wait until that is on disk."""
+        self._do((RESUME_RUN, (run_id,)))
+
+    def end_run(
+        self,
+        run_id: str,
+        status: str,
+        validity: str | None,
+        reasons: str,
+        ended_at: str,
+    ) -> None:
+        """Store how a run ended and wait until it and all its rows are on disk.
+
+        `reasons` is a JSON list, `ended_at` UTC in ISO 8601.
+        """
+        self._do((END_RUN, (status, validity, reasons, ended_at, run_id)))
+
+    def delete_run(self, run_id: str) -> None:
+        """Delete a run with its rows and checks; an unknown id is no error."""
+        self._do(*((sql, (run_id,)) for sql in DELETE_RUN))
+
+    def flush(self) -> None:
+        """Wait until all that was handed over is on disk; StoreError if it is not."""
+        done = threading.Event()
+        self._flushes.append(done)
+        self._wake.set()
+        while not done.wait(BATCH_S):
+            if not self._thread.is_alive():
+                raise self.failed or StoreError(f"{self._path}: the writer has stopped")
+        if failed := self.failed:
+            raise failed
+
+    def close(self) -> None:
+        """Store what is left and free the database; StoreError if that failed."""
+        if self._closing:
+            return
+        self._closing = True
+        self._wake.set()
+        self._thread.join()
+        self._lock.close()
+        if failed := self.failed:
+            raise failed
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _do(self, *ops: Op) -> None:
+        self._queue.extend(ops)
+        self.flush()
+
+    def _work(self) -> None:
+        try:
+            while not self._closing:
+                self._wake.wait(BATCH_S)
+                self._wake.clear()
+                self._drain()
+            self._drain()
+        finally:
+            self._db.close()
+
+    def _drain(self) -> None:
+        # Taken first: whoever asked for a flush queued its records before it asked.
+        waiting = [self._flushes.popleft() for _ in range(len(self._flushes))]
+        while batch := self._take():
+            try:
+                self._write(batch)
+            except Exception as why:
+                self._queue.extendleft(reversed(batch))
+                self._trouble = str(why)
+                if not isinstance(why, sqlite3.Error):
+                    raise  # a bug of ours: the thread ends, and flush and close say so
+                break
+            self._trouble = None
+        for done in waiting:
+            done.set()
+
+    def _take(self) -> list[Op]:
+        queue = self._queue
+        batch = [queue.popleft() for _ in range(min(len(queue), BATCH_ROWS))]
+        while queue and queue[0][0] is INSERT_CHECK:
+            batch.append(queue.popleft())
+        return batch
+
+    def _write(self, batch: list[Op]) -> None:
+        try:
+            with self._db.atomic():
+                for sql, ops in groupby(batch, key=itemgetter(0)):
+                    self._db.conn.executemany(sql, [_values(what) for _, what in ops])
+        except (UnicodeEncodeError, OverflowError, *_REFUSALS):
+            self._write_singly(batch)
+
+    def _write_singly(self, batch: list[Op]) -> None:
+        """Store what can be stored: one impossible record must not cost the others."""
+        refused = []  # kept only once the others are committed
+        with self._db.atomic():
+            for sql, what in batch:
+                try:
+                    self._db.conn.execute(sql, [_clean(v) for v in _values(what)])
+                except _REFUSALS as why:
+                    refused.append(f"{why} in {str(_values(what))[:80]}")
+        self._refused += refused
+
+
+def lock_path(path: Path) -> Path:
+    """Return the empty file beside a database that its writer keeps locked."""
+    return path.with_name(path.name + "-lock")
+
+
+def _create(path: Path) -> None:
+    # Never opened if it is there: closing any descriptor of a database frees the locks
+    # that this process holds on it.
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def _open(path: Path) -> tuple[Database, sqlite3.Connection]:
+    with ExitStack() as undo:
+        conn = sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False)
+        undo.callback(conn.close)
+        identify(conn, path)  # before anything, the lock file too, is put beside it
+        lock = _hold(path)
+        undo.callback(lock.close)
+        db = _prepare(conn, path)
+        undo.pop_all()
+    return db, lock
+
+
+def _prepare(conn: sqlite3.Connection, path: Path) -> Database:
+    if conn.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+        raise StoreError(
+            f"{path}: no write-ahead log here; name a file on a local disk with --db"
+        )
+    # Rows were paid for and cannot be had again: a commit outlives a loss of power.
+    conn.execute("PRAGMA synchronous = FULL")
+    conn.execute("PRAGMA trusted_schema = OFF")
+    upgrade(conn, path)
+    db = Database(conn, execute_plugins=False)
+    with db.atomic():
+        # The lock is ours, so nobody else's run is alive.
+        conn.execute("UPDATE runs SET status = 'crashed' WHERE status = 'running'")
+    return db
+
+
+def _hold(path: Path) -> sqlite3.Connection:
+    # An SQLite lock on an empty file beside the database: it ends with the process
+    # however that dies, works where SQLite works, and can be tested by readers. Two
+    # writers are refused since SQLite before 3.51.3 can lose commits when one resets
+    # the log while another starts a checkpoint.
+    _create(lock_path(path))
+    lock = sqlite3.connect(lock_path(path), timeout=1, check_same_thread=False)
+    try:
+        lock.execute("PRAGMA journal_mode = OFF")  # or one more file lies about
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError:
+        lock.close()
+        why = "another h2h is writing to it; wait for it, or name another with --db"
+        raise StoreError(f"{path}: {why}") from None
+    return lock
+
+
+def _values(what: msgspec.Struct | tuple[Any, ...]) -> tuple[Any, ...]:
+    return what if isinstance(what, tuple) else msgspec.structs.astuple(what)
+
+
+def _clean(value: Any) -> Any:
+    """Return a value that SQLite can hold: no half of a surrogate pair, 64 bits."""
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value)
+    if isinstance(value, int) and not -_INT64 <= value < _INT64:
+        return None
+    return value

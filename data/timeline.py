@@ -1,0 +1,61 @@
+"""A stream's whole course, event by event, in one to three bytes an event."""
+
+from collections.abc import Iterator, Sequence
+
+KINDS = 4
+US = 1_000
+
+_LONGEST = 10
+"""Bytes of the longest varint that is read: more than 64 bits are never written."""
+
+
+def pack(events: Sequence[tuple[int, int]], origin_ns: int) -> bytes:
+    """Return (ns, kind) pairs as varints of (gap in microseconds << 2 | kind).
+
+    Stamps are on any clock that `origin_ns` is on; kinds are 0 to 3. A stamp before
+    its predecessor (or the origin) counts as gap 0. ValueError for another kind.
+    """
+    packed = bytearray()
+    last_us = 0
+    for at_ns, kind in events:
+        if not 0 <= kind < KINDS:
+            raise ValueError(f"event kind {kind} is not one of 0 to {KINDS - 1}")
+        # The moment is rounded, not the gap: rounded gaps would add up to a drift.
+        at_us = max((at_ns - origin_ns + US // 2) // US, last_us)
+        _append(packed, (at_us - last_us) << 2 | kind)
+        last_us = at_us
+    return bytes(packed)
+
+
+def unpack(blob: bytes, origin_ns: int) -> list[tuple[int, int]]:
+    """Return the (ns, kind) pairs of a packed timeline, each within 1 us.
+
+    ValueError when the blob is cut short or is no timeline.
+    """
+    at_us = 0
+    events = []
+    for value in _varints(blob):
+        at_us += value >> 2
+        events.append((origin_ns + at_us * US, value & 3))
+    return events
+
+
+def _append(packed: bytearray, value: int) -> None:
+    while value > 0x7F:
+        packed.append(value & 0x7F | 0x80)
+        value >>= 7
+    packed.append(value)
+
+
+def _varints(blob: bytes) -> Iterator[int]:
+    value = shift = 0
+    for byte in blob:
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            yield value
+            value = shift = 0
+        elif shift >= 7 * _LONGEST:
+            raise ValueError("not a timeline: a number longer than 64 bits")
+    if shift:
+        raise ValueError("timeline cut short: the last number has no end")
