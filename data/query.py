@@ -185,9 +185,11 @@ GROUP BY day, provider, model_requested
 ORDER BY day, provider, model_requested
 """
 
+# What simulated hosts of a demo charge is nobody's money.
 _SPENT = """
 SELECT sum(max(coalesce(cost_nusd, 0), coalesce(cost_reported_nusd, 0)))
 FROM sent
+WHERE run_id NOT IN (SELECT run_id FROM runs WHERE kind = 'demo')
 """
 
 
@@ -206,7 +208,7 @@ def spent_nusd(db: sqlite3.Connection, since: dt.datetime | None = None) -> int:
     """Return the nano-USD spent since a moment (aware), for a budget.
 
     The larger of computed and host-stated cost counts; a request without either adds
-    nothing (`usage` counts those as unpriced).
+    nothing (`usage` counts those as unpriced). A demo's simulated cost is left out.
     """
     spent = db.execute(_SENT + _SPENT, _since(since)).fetchone()[0]
     return int(spent or 0)

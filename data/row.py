@@ -121,10 +121,11 @@ class CheckRow(msgspec.Struct, frozen=True, kw_only=True):
 class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     """One run: a line of the table `runs`.
 
-    `started_at` is UTC, ISO 8601. `status` is `running`, `done`, `interrupted` or
-    `crashed`. `validity` is None until the run has been judged. The other texts are
-    JSON: `reasons`, `job` (redacted), `versions`, `machine`, `tags`, `prices` (the
-    rows of the price list that this run was charged by), `providers`, `scenarios`.
+    `kind` is `run`, `probe` or `demo`. `started_at` is UTC, ISO 8601. `status` is
+    `running`, `done`, `interrupted` or `crashed`. `validity` is None until the run
+    has been judged. The other texts are JSON: `reasons`, `job` (redacted), `versions`,
+    `machine`, `tags`, `prices` (the rows of the price list that this run was charged
+    by), `providers`, `scenarios`.
     """
 
     run_id: str

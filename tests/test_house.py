@@ -22,7 +22,8 @@ ORDER = {
     "scenarios": "request prompts form checks content scenario session load plan",
     "data": "row timeline prices migrations store query export",
     "providers": "outcome reply secret provider usage sse dialect errors generic "
-    "ourtoken openrouter zai registry limits answer reader tap wire simulator",
+    "ourtoken openrouter zai registry limits lenient calls answer intake verdict audit "
+    "reader tap egress failure line exchange wire simulator",
     "providers.simulator": "profile faults bill truth cache asked prose values answer "
     "pace refusal frames script director host serve spawn __main__",
     "compare": "run judge show serve cli",
@@ -39,7 +40,13 @@ BLIND = {"compare.judge": {"compare.run"}, "compare.show": {"compare.run"}}
 # The modules through which each outside package comes in.
 EVERYWHERE = {"msgspec"}
 DOORS = {
-    "aiohttp": {"providers.wire", "providers.tap", "providers.simulator"},
+    "aiohttp": {
+        "providers.tap",
+        "providers.failure",
+        "providers.line",
+        "providers.exchange",
+        "providers.simulator",
+    },  # fmt: skip
     "asyncio_throttle": {"compare.run.gate"},
     "sqlite_utils": {"data.migrations", "data.store", "data.query"},
     "pyarrow": {"data.export"},

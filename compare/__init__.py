@@ -1,0 +1,1 @@
+"""Running, judging, showing and serving comparisons, and the command line."""

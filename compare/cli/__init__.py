@@ -1,0 +1,1 @@
+"""The command `h2h`: one module a verb."""

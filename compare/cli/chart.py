@@ -1,0 +1,45 @@
+"""`h2h chart`: a run's charts as files."""
+
+from pathlib import Path
+
+import click
+
+from compare.cli.options import LATEST, db_option, write_charts
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[RUN] [KIND]...")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("charts"),
+    show_default=True,
+    help="The folder that they go to.",
+)
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(["png", "svg", "pdf"]),
+    default="png",
+    show_default=True,
+)
+@click.option("--force", is_flag=True, help="Replace files that are there.")
+@db_option
+def chart(
+    names: tuple[str, ...], output: Path, file_format: str, force: bool, db: Path
+) -> None:
+    """Draw the charts of RUN (by default the latest) as RUN-KIND.FORMAT.
+
+    KIND is any of ttft-ecdf, latency-box, throughput, cost-speed, errors and
+    over-time; without one all are drawn. The paths are printed.
+    """
+    from compare.show.charts import KINDS
+
+    run, kinds = (LATEST, names) if not names or names[0] in KINDS else _split(names)
+    for path in write_charts(db, run, output, kinds, file_format, force=force):
+        click.echo(path)
+
+
+def _split(names: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    return names[0], names[1:]

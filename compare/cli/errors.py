@@ -1,0 +1,16 @@
+"""Which exit code each of the user's mistakes leaves with."""
+
+from compare.run.mistakes import JobError, SetupError
+from data.prices import PriceError
+from data.store import StoreError
+from providers.provider import ProviderError
+from scenarios.request import ScenarioError
+
+EXIT_CODES: dict[type[Exception], int] = {
+    JobError: 2,
+    PriceError: 2,
+    ProviderError: 2,
+    ScenarioError: 2,
+    StoreError: 2,
+    SetupError: 3,
+}

@@ -1,0 +1,69 @@
+"""`h2h export`: a run's rows, or its summary, as a file for other tools."""
+
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import click
+
+from compare.cli.options import db_option, run_argument
+
+FORMATS = ("csv", "jsonl", "markdown", "parquet")
+
+
+@click.command()
+@run_argument
+@click.option(
+    "--format", "form", type=click.Choice(FORMATS), default="csv", show_default=True
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    default=Path("-"),
+    help="The file (default, or -: standard output).",
+)
+@click.option("--summary", is_flag=True, help="One line a host instead of a request.")
+@click.option("--csv-raw", is_flag=True, help="Leave cells that look like formulas.")
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@db_option
+def export(
+    run: str,
+    form: str,
+    output: Path,
+    summary: bool,
+    csv_raw: bool,
+    force: bool,
+    db: Path,
+) -> None:
+    """Write every row of RUN (the warm-up too: see `phase`), or its summary."""
+    to_stdout = str(output) == "-"
+    if to_stdout and form == "parquet":
+        raise click.UsageError("--format parquet is binary: name a file with -o")
+    out = sys.stdout if to_stdout else output
+    write = _write_summary if summary else _write_rows
+    n = write(db, run, form, out, force=force, raw=csv_raw)
+    if not to_stdout:
+        click.echo(f"{output}: {n:,} {'lines' if summary else 'rows'}", err=True)
+
+
+def _write_rows(db: Path, text: str, form: str, out: Any, **how: bool) -> int:
+    from data import query
+    from data.export import export as write
+    from data.row import Row
+
+    # The run is found before anything is written: a mistake leaves no header behind.
+    with closing(query.open_reader(db)) as reader:
+        run = query.run(reader, query.resolve(reader, text))
+        if run.status == "running":
+            click.echo(f"run {run.run_id} is still going: rows so far", err=True)
+        return write(query.rows(reader, run.run_id), Row, form, out, **how)
+
+
+def _write_summary(db: Path, text: str, form: str, out: Any, **how: bool) -> int:
+    from compare.cli.options import stored
+    from compare.judge.lines import Line, lines
+    from data.export import export as write
+
+    return write(lines(*stored(db, text)), Line, form, out, **how)

@@ -1,0 +1,109 @@
+"""The entry point: verbs load when they are called, and every error is one line."""
+
+import os
+import sys
+from importlib import import_module, metadata
+from typing import Any, NoReturn
+
+import click
+
+# Each verb is one module of this package with a command of the same name, loaded
+# only when it is called, so that `h2h --help` stays fast.
+VERBS: dict[str, str] = {
+    "demo": "Compare three simulated hosts: no key, under a minute.",
+    "run": "Run a load test or comparison.",
+    "runs": "List runs, or remove one.",
+    "show": "Show one run's summary.",
+    "compare": "Contrast the hosts of a run, or two runs.",
+    "chart": "Draw a run's charts.",
+    "export": "Write rows or a summary to a file.",
+    "probe": "Measure on a schedule, in the foreground.",
+    "simulate": "Serve a simulated host.",
+    "providers": "List the known hosts.",
+    "scenarios": "List or show scenarios.",
+    "prices": "List prices.",
+    "usage": "Show tokens and spend by host, model and day.",
+    "init": "Write a commented job file.",
+    "doctor": "Check keys, versions and this machine.",
+}
+
+
+class Verbs(click.Group):
+    """A group that knows its verbs by name and imports them when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs in the order in which people meet them."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one verb."""
+        if cmd_name not in VERBS:
+            return None
+        module = import_module(f"compare.cli.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        """List the verbs from the table, without importing any."""
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb, or say which known one is nearest."""
+        if args[0] not in VERBS:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], VERBS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else "see h2h --help"
+            raise click.UsageError(f"no verb {args[0]!r}: {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.command(
+    cls=Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(metadata.version("head-to-head"), prog_name="h2h")
+def h2h() -> None:
+    """Compare hosts of one LLM on your prompts under your load."""
+
+
+def main(args: list[str] | None = None) -> NoReturn:
+    """Run `h2h` and leave with the exit code that its documentation promises."""
+    try:
+        status: Any = h2h.main(args=args, prog_name="h2h", standalone_mode=False)
+    except click.exceptions.Exit as leave:
+        status = leave.exit_code
+    except click.Abort:
+        status = 130
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else "")
+        status = 0
+    except click.ClickException as error:
+        status = _say(_words(error), error.exit_code)
+    except BrokenPipeError:
+        # The reader of our output has left; the interpreter must not try again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    except Exception as error:
+        from compare.cli.errors import EXIT_CODES
+
+        if type(error) not in EXIT_CODES:
+            raise
+        status = _say(str(error), EXIT_CODES[type(error)])
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _words(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    where = f"{context.command_path}: " if context is not None else ""
+    return where + " ".join(error.format_message().split())
+
+
+def _say(message: str, status: int) -> int:
+    click.echo(f"error: {message}", err=True)
+    return status

@@ -1,0 +1,202 @@
+"""What the verbs share: their options, and what each prints of a stored run."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from compare.judge.stats import Summary
+    from data.row import RunRow, Timing
+
+LATEST = "latest"
+
+db_option = click.option(
+    "--db",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("h2h.db"),
+    show_default=True,
+    help="The database of runs.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+run_argument = click.argument("run", default=LATEST, metavar="[RUN]")
+
+
+def print_json(found: Any) -> None:
+    """Print JSON-able data in ASCII: a host's text cannot steer a terminal."""
+    click.echo(json.dumps(found, indent=2, ensure_ascii=True, allow_nan=False))
+
+
+def stored(db: Path, text: str) -> "tuple[RunRow, list[Timing]]":
+    """Return the run meant by an id, a unique prefix or `latest`, and its timings.
+
+    A run still going, and one without measured rows, is said on stderr. StoreError
+    when the database cannot be read or holds no such run.
+    """
+    from contextlib import closing
+
+    from compare.show.words import plain
+    from data import query
+
+    with closing(query.open_reader(db)) as reader:
+        run = query.run(reader, query.resolve(reader, text))
+        timings = query.timings(reader, run.run_id)
+    if run.status == "running":
+        click.echo(f"run {plain(run.run_id)} is still going: so far", err=True)
+    if not timings:
+        click.echo(f"run {plain(run.run_id)} has no measured request yet", err=True)
+    return run, timings
+
+
+def print_summary(db: Path, run: str = LATEST, *, as_json: bool = False) -> None:
+    """Print a run's summary table, or as JSON {run, summaries}."""
+    from compare.judge.stats import summarise
+    from compare.show import tables
+
+    found, timings = stored(db, run)
+    summaries = summarise(timings)
+    if as_json:
+        lines = [_flat(each) for each in summaries]
+        print_json({"run": run_facts(found, len(timings)), "summaries": lines})
+        return
+    tables.console().print(tables.summary(found, summaries))
+
+
+def print_contrasts(
+    db: Path, run: str = LATEST, reference: str | None = None, *, as_json: bool = False
+) -> None:
+    """Print every host's contrasts with the reference, or as JSON."""
+    from compare.judge.contrast import contrasts
+    from compare.show.words import names_in
+
+    row, timings = stored(db, run)
+    hosts = names_in(row.providers)
+    chosen = known_host(reference, hosts) or next(iter(hosts), None)
+    found = contrasts(timings, chosen)
+    if as_json:
+        print_contrasts_json(row.run_id, chosen, found)
+        return
+    print_head(row)
+    if found:
+        _print_contrasts(found, paired=True)
+    elif timings:
+        click.echo("one host only: there is nothing to contrast it with")
+
+
+def print_contrasts_json(
+    run_id: str, reference: str | None, found: "Sequence[Any]", **more: str
+) -> None:
+    """Print contrasts as the one JSON object that `h2h compare` promises."""
+    import msgspec
+
+    lines = [msgspec.to_builtins(each) for each in found]
+    print_json({"run_id": run_id, "reference": reference, **more, "contrasts": lines})
+
+
+def print_between(
+    db: Path,
+    runs: tuple[str, str],
+    reference: str | None = None,
+    *,
+    as_json: bool = False,
+) -> None:
+    """Print how run B's hosts differ from run A's, or as JSON."""
+    from compare.judge.contrast import between
+    from compare.show.words import names_in
+
+    (a, before), (b, after) = stored(db, runs[0]), stored(db, runs[1])
+    chosen = known_host(reference, names_in(a.providers))
+    found = between(before, after, (a.run_id, b.run_id), chosen)
+    if as_json:
+        against = f"{chosen}@{a.run_id}" if chosen else None
+        print_contrasts_json(a.run_id, against, found, run_id_b=b.run_id)
+        return
+    print_head(a)
+    print_head(b)
+    if found:
+        _print_contrasts(found, paired=False)
+    else:
+        click.echo("the two runs share no scenario: there is nothing to contrast")
+
+
+def write_charts(
+    db: Path,
+    run: str,
+    directory: Path,
+    kinds: "Sequence[str]" = (),
+    file_format: str = "png",
+    *,
+    force: bool = False,
+) -> list[Path]:
+    """Draw a run's charts (by default every kind) into a directory; return the paths.
+
+    UsageError for an unknown kind and a file that is there already.
+    """
+    from compare.show.charts import KINDS, ChartError, write
+
+    row, timings = stored(db, run)
+    try:
+        return write(
+            list(kinds or KINDS), row, timings, directory, file_format, force=force
+        )
+    except ChartError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def print_head(run: "RunRow") -> None:
+    """Print what every view of a run begins with, and an empty line."""
+    from compare.show import tables
+
+    console = tables.console()
+    for line in [*tables.head(run), ""]:
+        console.print(line)
+
+
+def known_host(name: str | None, hosts: "Sequence[str]") -> str | None:
+    """Return the name if the run has that host (None stays None), or UsageError."""
+    if name is None or name in hosts:
+        return name
+    raise click.UsageError(f"--reference {name}: no such host; {near(name, hosts)}")
+
+
+def near(name: str, known: "Sequence[str]") -> str:
+    """Return a phrase that offers the nearest known name, or all of them."""
+    import difflib
+
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+
+
+def run_facts(run: "RunRow", n: int) -> dict[str, Any]:
+    """Return what JSON says of a run; `n` counts requests."""
+    from compare.show.words import names_in
+
+    return {
+        "run_id": run.run_id,
+        "kind": run.kind,
+        "started_at": run.started_at,
+        "ended_at": run.ended_at,
+        "status": run.status,
+        "validity": run.validity,
+        "reasons": json.loads(run.reasons or "[]"),
+        "providers": names_in(run.providers),
+        "scenarios": names_in(run.scenarios),
+        "tags": json.loads(run.tags or "{}"),
+        "n": n,
+    }
+
+
+def _flat(summary: "Summary") -> dict[str, Any]:
+    import msgspec
+
+    fields: dict[str, Any] = msgspec.to_builtins(summary)
+    return {**fields.pop("tally"), **fields}
+
+
+def _print_contrasts(found: "Sequence[Any]", *, paired: bool) -> None:
+    from compare.show import tables
+
+    tables.console().print(tables.contrasts(found, paired=paired))

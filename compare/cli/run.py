@@ -1,0 +1,212 @@
+"""`h2h run`: a load test or a comparison, ended by its table."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from compare.cli import jobs
+from compare.cli.options import db_option, json_option
+
+if TYPE_CHECKING:
+    from compare.run.conduct import Run, Tally
+    from compare.run.config import Job
+    from data.row import Row
+    from scenarios.plan import Plan
+
+EXITS = {"interrupted": 130, "budget": 5, "store": 1}
+
+
+@click.command()
+@jobs.who
+@jobs.load
+@jobs.cold
+@db_option
+@json_option
+@click.option(
+    "--ui",
+    type=click.Choice(["auto", "live", "plain", "none"]),
+    default="auto",
+    help="How progress is shown (auto: live on a terminal, else plain lines).",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Print the requests and the most they can cost."
+)
+@click.option("-v", "--verbose", is_flag=True, help="Print each failed request.")
+def run(
+    job: Path | None,
+    db: Path,
+    as_json: bool,
+    ui: str,
+    dry_run: bool,
+    verbose: bool,
+    **values: Any,
+) -> int:
+    """Run a load test or comparison, from a JOB file, flags, or both."""
+    from compare.run.config import read
+
+    wanted = read(job, jobs.flags_of(values))
+    if dry_run:
+        return _dry_run(wanted, as_json)
+    return carry_out(wanted, db, ui=ui, as_json=as_json, verbose=verbose)
+
+
+def carry_out(
+    job: "Job",
+    db: Path,
+    *,
+    ui: str,
+    as_json: bool = False,
+    verbose: bool = False,
+    kind: str = "run",
+    drive: Callable[["Plan"], Any] | None = None,
+) -> int:
+    """Run a job, print what came of it, and return the exit code.
+
+    `drive` makes, from the plan, what drives the engine; by default the whole plan.
+    """
+    from compare.cli.options import print_summary
+    from compare.run.conduct import prepare
+    from data.store import Store
+
+    ready = prepare(job, kind)
+    limit = budget_left(job, db)
+    with Store.open(db) as store:
+        how: dict[str, Any] = {"limit_nusd": limit}
+        if drive is not None:
+            how["drive"] = drive(ready.plan)
+        tally, stopped = _loop(_watched(ready, store, ui, verbose, how))
+    print_summary(db, ready.run_id, as_json=as_json)
+    return _leave(ready, tally, stopped)
+
+
+def budget_left(job: "Job", db: Path) -> int | None:
+    """Return what may still be spent, in nano-USD: the run's and the day's limit."""
+    import datetime as dt
+
+    from data import query
+
+    limits = [job.budget_nusd] if job.budget_nusd is not None else []
+    if job.day_nusd is not None:
+        midnight = dt.datetime.now(dt.UTC).replace(
+            hour=0, minute=0, second=0, microsecond=0
+        )
+        spent = 0
+        if db.exists():
+            spent = query.spent_nusd(query.open_reader(db), midnight)
+        limits.append(max(job.day_nusd - spent, 0))
+    return min(limits, default=None)
+
+
+def _loop(main: Any) -> Any:
+    try:
+        import uvloop
+    except ImportError:  # Windows has no uvloop
+        import asyncio
+
+        return asyncio.run(main)
+    return uvloop.run(main)
+
+
+async def _watched(
+    ready: "Run", store: Any, ui: str, verbose: bool, how: dict[str, Any]
+) -> tuple["Tally", str | None]:
+    """Conduct the run with its progress shown and its signals minded."""
+    import asyncio
+
+    from compare.cli.progress import progress
+    from compare.run.conduct import conduct
+    from scenarios.plan import count
+
+    n = count(ready.plan) if "drive" not in how else None
+    planned = None if n is None else n * len(ready.plan.providers)
+    going: asyncio.Queue[Any] = asyncio.Queue()
+
+    def start(engine: Any, tally: Any) -> None:
+        mind_signals(engine)
+        going.put_nowait((engine, tally))
+
+    watch = tell_failure if verbose else None
+    task = asyncio.create_task(conduct(ready, store, ready=start, watch=watch, **how))
+    first = asyncio.create_task(going.get())
+    await asyncio.wait({task, first}, return_when=asyncio.FIRST_COMPLETED)
+    if not first.done():
+        first.cancel()
+        return await task
+    engine, tally = first.result()
+    async with progress(engine, tally, ui, planned):
+        return await task
+
+
+def tell_failure(row: "Row") -> None:
+    """Print a request that failed, its host's words made safe for a terminal."""
+    from compare.show.words import plain
+
+    if row.outcome == "ok":
+        return
+    status = f" HTTP {row.http_status}" if row.http_status else ""
+    words = f": {plain(row.error_excerpt)}" if row.error_excerpt else ""
+    click.echo(
+        f"{plain(row.provider)} block {row.block}: {row.outcome}{status}{words}",
+        err=True,
+    )
+
+
+def mind_signals(engine: Any) -> None:
+    """Stop sending at the first Ctrl-C or SIGTERM, end everything at the second."""
+    import asyncio
+    import signal
+
+    def once() -> None:
+        if engine.stopped is None:
+            click.echo("stopping: waiting for what is in flight (again: now)", err=True)
+            engine.stop()
+        else:
+            engine.finish_now()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, once)
+
+
+def _leave(ready: "Run", tally: "Tally", stopped: str | None) -> int:
+    """Return the exit code of a finished run, saying aloud what it means."""
+    if stopped == "interrupted":
+        click.echo(f"interrupted: run {ready.run_id} keeps its rows", err=True)
+        return 130
+    if tally.unreached:
+        click.echo(f"error: {_mend(ready, tally)}", err=True)
+        return 3
+    if stopped == "budget":
+        click.echo("budget reached: the next request might have exceeded it", err=True)
+    if stopped is None and not tally.rows:
+        click.echo("error: nothing was sent", err=True)
+        return 4
+    return EXITS.get(stopped or "", 0)
+
+
+REMEDIES = {
+    "auth_error": "the key was refused: check its variable and the account",
+    "dns_error": "the host's name does not resolve: check base_url and the network",
+    "connect_error": "nothing answers there: check base_url, the port and the network",
+    "tls_error": "the certificate is not trusted: check base_url, or give ca_file",
+    "model_not_found": "the model is not served there: check model",
+}
+
+
+def _mend(ready: "Run", tally: "Tally") -> str:
+    """Return one line that says for each host what to mend."""
+    urls = {provider.name: provider.base_url for provider in ready.providers}
+    told = []
+    for name, outcomes in tally.by_host.items():
+        outcome = outcomes.most_common(1)[0][0]
+        told.append(f"{name} ({urls[name]}): {outcome}, {REMEDIES[outcome]}")
+    return "no request got through; " + "; ".join(told)
+
+
+def _dry_run(job: "Job", as_json: bool) -> int:
+    from compare.cli.estimate import estimate, print_estimate
+
+    print_estimate(estimate(job), as_json=as_json)
+    return 0

@@ -1,0 +1,1 @@
+"""From rows to statements: samples, contrasts, validity."""

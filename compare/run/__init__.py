@@ -1,0 +1,1 @@
+"""From a job to rows: configuration, plan, wire, engine, budget."""

@@ -1,0 +1,277 @@
+"""From a Reply to a Row: counts and gaps, the stream's label, the cost, the checks."""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+
+from compare.run.engine import Result
+from data.prices import Cost, Price, cost
+from data.row import CheckRow, Row
+from data.timeline import pack
+from providers.outcome import Flag, Outcome
+from providers.provider import Provider
+from providers.reply import Kind, Reply, Usage
+from scenarios.checks import Answer, Check, judge
+from scenarios.request import Request
+
+NEAR_ZERO_NS = 1_000_000
+SAME_READ_NS = 1_000
+"""Gaps below this came in one read of the socket: the host or the path bundled them."""
+TOKENS_AN_EVENT = 4.0
+BUFFERED_SHARE = 0.02
+NO_COST = Cost(
+    input_nusd=None,
+    cached_nusd=None,
+    cache_write_nusd=None,
+    output_nusd=None,
+    total_nusd=None,
+)
+ANSWERED = frozenset({Outcome.OK})
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True):
+    """What all rows of a run share. `origin` is the run's start on its clock, in ns."""
+
+    run_id: str
+    origin: int
+    providers: Mapping[str, Provider]
+    prices: Mapping[str, Price]
+    checks: Callable[[str, str], Sequence[Check]]
+    seed: int
+
+
+def measure(result: Result, context: Context) -> tuple[Row, list[CheckRow]]:
+    """Return the row of a result, and a line for each check of its answer.
+
+    Everything unknown is None: a failure has the stamps that it reached.
+    """
+    arrival, reply = result.arrival, result.reply
+    provider = context.providers[arrival.provider]
+    verdicts = _checked(result, context)
+    graded = [line.passed for line in verdicts if line.passed is not None]
+    spent = _cost(reply, context.prices.get(provider.name))
+    usage = reply.usage or Usage()
+    request = arrival.request
+    row = Row(
+        run_id=context.run_id,
+        seq=arrival.seq,
+        block=arrival.block,
+        scenario=arrival.scenario,
+        scenario_version=arrival.scenario_version,
+        case_id=arrival.case,
+        session_id=arrival.session,
+        turn=arrival.turn,
+        phase=arrival.phase,
+        provider=provider.name,
+        dialect=provider.dialect,
+        model_requested=provider.model,
+        model_served=reply.model_served,
+        upstream=reply.upstream,
+        variant=provider.pin,
+        response_id=reply.response_id,
+        system_fingerprint=reply.system_fingerprint,
+        prompt_sha256=request.digest,
+        body_sha256=reply.body_sha256,
+        params=_json(request.params),
+        effort_requested=request.effort or provider.effort,
+        effort_verified=_effort_verified(request, provider, reply),
+        max_tokens=request.max_tokens,
+        nonce=request.nonce,
+        seed=context.seed,
+        load=_load(result),
+        **_stamps(result, context.origin),
+        **_stream(reply, context.origin),
+        prompt_tokens=usage.prompt_tokens,
+        cached_tokens=usage.cached_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        completion_tokens=usage.completion_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        total_tokens=usage.total_tokens,
+        usage_source=usage.source or ("absent" if reply.http_status else None),
+        usage_json=usage.raw,
+        cost_input_nusd=spent.input_nusd,
+        cost_cached_nusd=spent.cached_nusd,
+        cost_cache_write_nusd=spent.cache_write_nusd,
+        cost_output_nusd=spent.output_nusd,
+        cost_nusd=spent.total_nusd,
+        cost_reported_nusd=_reported(usage.cost_usd),
+        price_id=_price_id(context.prices.get(provider.name)),
+        outcome=reply.outcome,
+        blame=reply.blame,
+        flags=_json(sorted(_flags(reply))),
+        http_status=reply.http_status,
+        error_code=reply.error_code,
+        error_excerpt=reply.error_excerpt,
+        finish_reason=reply.finish_reason,
+        retry_after_s=reply.retry_after_s,
+        ratelimit=_json(reply.ratelimit) if reply.ratelimit else None,
+        conn_reused=None if reply.conn_reused is None else int(reply.conn_reused),
+        passed=min(graded) if graded else None,
+        score=sum(graded) / len(graded) if graded else None,
+    )
+    return row, verdicts
+
+
+def stream_label(reply: Reply) -> str | None:
+    """Return how honestly an answer was streamed; None when there was no output.
+
+    `true`, or: `not_streamed`; `single_block`, all output in one event; `buffered`,
+    nothing and then everything: the span of the output is under 2 % of the time from
+    sending to its end; `coalesced`, at least 4 tokens an event, or more than half of
+    the events in one read with their forerunner.
+    """
+    times = [at for at, kind in reply.timeline if kind]
+    if not times:
+        return None
+    if not reply.streamed:
+        return "not_streamed"
+    tokens = reply.usage.completion_tokens if reply.usage else None
+    if len(times) == 1:
+        return "true" if tokens == 1 else "single_block"
+    sent = reply.stamps.sent
+    if sent is not None and times[-1] - times[0] < BUFFERED_SHARE * (times[-1] - sent):
+        return "buffered"
+    gaps = _gaps(times)
+    bundled = sum(gap < SAME_READ_NS for gap in gaps) / len(gaps)
+    if bundled > 0.5 or (tokens or 0) / len(times) >= TOKENS_AN_EVENT:
+        return "coalesced"
+    return "true"
+
+
+def _gaps(times: Sequence[int]) -> list[int]:
+    return [later - sooner for sooner, later in pairwise(times)]
+
+
+def _nearest_rank(ordered: Sequence[int], share: float) -> int:
+    return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
+
+
+def _stamps(result: Result, origin: int) -> dict[str, Any]:
+    """Return the stamp columns: ns from the run's start, durations as they are."""
+    stamps = msgspec.structs.asdict(result.reply.stamps)
+    durations = {name: stamps.pop(name) for name in ("dns", "connect", "tls")}
+    stamps |= {"due": result.due, "queued": result.queued}
+    moments = {
+        f"{name}_ns": None if at is None else at - origin for name, at in stamps.items()
+    }
+    return moments | {f"{name}_ns": value for name, value in durations.items()}
+
+
+def _stream(reply: Reply, origin: int) -> dict[str, Any]:
+    """Return the stream columns. Gaps are between events that carried output."""
+    if reply.http_status is None:
+        return {}
+    times = [at for at, kind in reply.timeline if kind]
+    gaps = sorted(_gaps(times))
+    arguments = "".join(call.arguments for call in reply.tool_calls)
+    output = reply.content + arguments
+    return {
+        "n_events": len(reply.timeline),
+        "n_content_events": len(times),
+        "n_comments": reply.n_comments,
+        "gap_p50_ns": _nearest_rank(gaps, 0.5) if gaps else None,
+        "gap_p99_ns": _nearest_rank(gaps, 0.99) if gaps else None,
+        "gap_max_ns": gaps[-1] if gaps else None,
+        "zero_gap_share": (
+            sum(gap < NEAR_ZERO_NS for gap in gaps) / len(gaps) if gaps else None
+        ),
+        "stream_label": stream_label(reply),
+        "output_chars": len(output),
+        "output_bytes": len((output + reply.reasoning).encode("utf-8", "replace")),
+        "reasoning_chars": len(reply.reasoning),
+        "bytes_received": reply.bytes_received,
+        "timeline": pack(reply.timeline, origin) if reply.timeline else None,
+    }
+
+
+def _cost(reply: Reply, price: Price | None) -> Cost:
+    usage = reply.usage
+    if price is None or usage is None:
+        return NO_COST
+    return cost(
+        price,
+        usage.prompt_tokens,
+        usage.cached_tokens,
+        usage.cache_write_tokens,
+        usage.completion_tokens,
+    )
+
+
+def _reported(cost_usd: str | None) -> int | None:
+    """Return a host's own cost in nano-USD; None when it is no plausible figure."""
+    try:
+        usd = float(cost_usd) if cost_usd is not None else None
+    except ValueError:
+        return None
+    return round(usd * 1e9) if usd is not None and 0 <= usd < 1e6 else None
+
+
+def _price_id(price: Price | None) -> str | None:
+    return None if price is None else price.id
+
+
+def _flags(reply: Reply) -> set[Flag]:
+    flags = set(reply.flags)
+    if stream_label(reply) == "coalesced":
+        flags.add(Flag.COALESCED_CHUNKS)
+    return flags
+
+
+def _effort_verified(request: Request, provider: Provider, reply: Reply) -> int | None:
+    """Return 1 when the reply shows the wished effort, 0 when it shows another.
+
+    None when nothing was wished, or the host states no count of reasoning tokens and
+    shows no reasoning text: then it may have thought in silence.
+    """
+    effort = request.effort or provider.effort
+    stated = reply.usage.reasoning_tokens if reply.usage else None
+    if effort in {None, "default"} or (stated is None and not reply.reasoning):
+        return None
+    thought = bool(stated) or bool(reply.reasoning)
+    return int(thought == (effort != "off"))
+
+
+def _load(result: Result) -> str:
+    segment = result.segment
+    return _json(
+        {
+            "step": segment.step,
+            "rate": segment.rate,
+            "concurrency": segment.concurrency,
+            "ramp": segment.ramp,
+        }
+    )
+
+
+def _checked(result: Result, context: Context) -> list[CheckRow]:
+    """Return a line for each check; an answer that never came passes none."""
+    arrival, reply = result.arrival, result.reply
+    lines: list[CheckRow] = []
+    answer = Answer(
+        content=reply.content,
+        tool_calls=tuple((call.name, call.arguments) for call in reply.tool_calls),
+        finish_reason=reply.finish_reason,
+    )
+    for check in context.checks(arrival.scenario, arrival.case):
+        verdict = judge(check, answer) if reply.outcome in ANSWERED else None
+        lines.append(
+            CheckRow(
+                run_id=context.run_id,
+                seq=arrival.seq,
+                name=check.name,
+                passed=None if verdict is None or verdict.passed is None
+                else int(verdict.passed),
+                detail=verdict.detail if verdict else f"no answer: {reply.outcome}",
+            )
+        )  # fmt: skip
+    return lines
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+# Kind 0 is an event without output; the sums above rely on it being false.
+assert not Kind.OTHER  # noqa: S101 - holds at import, or nothing above does

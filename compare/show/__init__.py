@@ -1,0 +1,1 @@
+"""From statements to what people look at: tables and charts."""

@@ -1,0 +1,149 @@
+"""What the chunks of one response add up to: text, calls, usage and their moments."""
+
+import msgspec
+
+from providers.calls import Calls
+from providers.dialect import Delta, Dialect, Problem
+from providers.outcome import Blame, Flag, Outcome
+from providers.reply import Kind, Usage
+
+OTHER, CONTENT, REASONING, TOOL = Kind  # a lookup on an enum is slow, and this is hot
+
+
+class Answer:
+    """The sum of the chunks so far.
+
+    Of `n_events` chunks `n_read` said something, `n_bad` could not be read and
+    `n_content` carried output.
+    """
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._closing = False
+        self.content: list[str] = []
+        self.reasoning: list[str] = []
+        self.calls = Calls()
+        self.timeline: list[tuple[int, int]] = []
+        self.stamps: dict[str, int] = {}
+        self.flags: set[Flag] = set()
+        self.finish: str | None = None
+        self.usage: Usage | None = None
+        self.usage_odd = False
+        self.problem: Problem | None = None
+        self.id: str | None = None
+        self.model: str | None = None
+        self.upstream: str | None = None
+        self.fingerprint: str | None = None
+        self.n_events = 0
+        self.n_read = 0
+        self.n_bad = 0
+        self.n_content = 0
+
+    @property
+    def answered(self) -> bool:
+        """Return whether there is any answer: text or a tool call."""
+        return bool(self.content) or bool(self.calls)
+
+    def take(self, at: int, delta: Delta) -> None:
+        """Add what one chunk says, stamped at the moment it arrived."""
+        self.n_events += 1
+        if delta.id != self.id or delta.model != self.model:
+            self._identity(delta)
+        self.upstream = delta.upstream or self.upstream
+        self.fingerprint = delta.fingerprint or self.fingerprint
+        kind = self._output(at, delta)
+        self.timeline.append((at, kind))
+        if delta.odd:
+            self.bad()
+        if delta.problem is not None:
+            self._take_problem(delta.problem)
+        if delta.finish is not None:
+            self._take_finish(delta.finish)
+        if delta.usage is not None:
+            self._take_usage(at, delta.usage, odd=delta.usage_odd)
+            self._closing |= not kind and self.n_content > 0
+        if kind or delta.finish or delta.usage or delta.problem or delta.id:
+            self.n_read += 1
+
+    def bad(self) -> None:
+        """Note an event that cannot be read."""
+        self.n_bad += 1
+        self.flags.add(Flag.BAD_EVENT)
+
+    def _identity(self, delta: Delta) -> None:
+        """Keep the first id and model; note when a later chunk has others."""
+        if delta.id is not None and delta.id != self.id:
+            if self.id is not None:
+                self.flags.add(Flag.ID_CHANGED)
+            self.id = self.id or delta.id
+        if delta.model is not None and delta.model != self.model:
+            if self.model is not None:
+                self.flags.add(Flag.MODEL_CHANGED)
+            self.model = self.model or delta.model
+
+    def _output(self, at: int, delta: Delta) -> Kind:
+        """Keep the output of a chunk and its moments; return what kind it was."""
+        kind = OTHER
+        stamps = self.stamps
+        if delta.reasoning:
+            self.reasoning.append(delta.reasoning)
+            stamps.setdefault("first_reasoning", at)
+            kind = REASONING
+        if delta.tools:
+            for part in delta.tools:
+                self.calls.add(part)
+            kind = TOOL
+        if delta.content:
+            self.content.append(delta.content)
+            kind = CONTENT
+        if kind:
+            self.n_content += 1
+            stamps.setdefault("first_token", at)
+            stamps["last_token"] = at
+            if kind is not REASONING:
+                stamps.setdefault("first_answer", at)
+                if self.finish is not None:
+                    self.flags.add(Flag.CONTENT_AFTER_FINISH)
+        return kind
+
+    def _take_problem(self, problem: Problem) -> None:
+        """Keep the first error; it is late when the answer had already ended."""
+        if self._closing:
+            self.flags.add(Flag.LATE_ERROR)
+        self.problem = self.problem or problem
+
+    def _take_finish(self, finish: str) -> None:
+        if self.finish is not None and self.finish != finish:
+            self.flags.add(Flag.FINISH_TWICE)
+        self.finish = finish
+        meant = self._dialect.finish_outcome(finish)
+        if meant is not Outcome.PROVIDER_ERROR:
+            self._closing = True
+        elif self.problem is None:
+            self._take_problem(
+                Problem(
+                    outcome=meant,
+                    blame=Blame.PROVIDER,
+                    code=finish,
+                    message=f"finish_reason {finish}",
+                )
+            )
+
+    def _take_usage(self, at: int, new: Usage, *, odd: bool) -> None:
+        """Keep the last usage; note when there were several and how they differ."""
+        if self.usage is not None:
+            self._compare(self.usage.completion_tokens or 0, new.completion_tokens or 0)
+            if Flag.USAGE_CUMULATIVE in self.flags:
+                new = msgspec.structs.replace(new, source="per_chunk")
+        self.usage = new
+        self.usage_odd |= odd
+        self.stamps["usage"] = at
+
+    def _compare(self, before: int, after: int) -> None:
+        if after < before:
+            self.flags.add(Flag.USAGE_DECREASING)
+        elif after > before:
+            self.flags.add(Flag.USAGE_CUMULATIVE)
+            self.flags.discard(Flag.USAGE_TWICE)
+        elif Flag.USAGE_CUMULATIVE not in self.flags:
+            self.flags.add(Flag.USAGE_TWICE)

@@ -1,0 +1,79 @@
+"""What is odd about a response without changing what became of it."""
+
+import msgspec
+
+from providers.intake import Intake
+from providers.outcome import Flag, Outcome
+from providers.reply import Usage
+
+TOKEN_SLACK = 64
+PROMPT_SLACK = 65_536
+TOOL_MARKUP = ("<tool_call>", "<arg_key>", "<|tool_call", "<function=")
+
+
+def plausible(intake: Intake, request_bytes: int) -> Usage | None:
+    """Return the last usage seen, its impossible counts made None and flagged.
+
+    More than 4 output tokens a byte received, beside hidden reasoning, cannot be, nor
+    more than were allowed and shown; nor more than 4 input tokens a byte sent, beside
+    what a host may put in front. `request_bytes` 0 means unknown.
+    """
+    usage, answer = intake.answer.usage, intake.answer
+    if usage is None:
+        return None
+    shown = sum(map(len, answer.content)) + sum(map(len, answer.reasoning))
+    allowed = intake.max_tokens + TOKEN_SLACK + shown
+    most_out = min(4 * intake.bytes + (usage.reasoning_tokens or 0), allowed)
+    most_in = 4 * request_bytes + PROMPT_SLACK
+    doubtful: set[str] = set()
+    if (usage.completion_tokens or 0) > most_out:
+        doubtful |= {"completion_tokens", "total_tokens"}
+    if (usage.reasoning_tokens or 0) > allowed:
+        doubtful.add("reasoning_tokens")
+    if request_bytes and (usage.prompt_tokens or 0) > most_in:
+        doubtful |= {"prompt_tokens", "total_tokens"}
+    if doubtful or answer.usage_odd:
+        intake.flags.add(Flag.USAGE_IMPLAUSIBLE)
+    return msgspec.structs.replace(usage, **dict.fromkeys(doubtful))
+
+
+def oddities(
+    intake: Intake, outcome: Outcome, usage: Usage | None, model: str
+) -> set[Flag]:
+    """Return the flags that only the whole response shows."""
+    answer = intake.answer
+    text = "".join(answer.content)
+    made = usage.completion_tokens if usage else None
+    names = "".join(call.name for call in answer.calls.whole())
+    found = {
+        Flag.USAGE_MISSING: outcome is Outcome.OK and usage is None,
+        Flag.USAGE_MISMATCH: usage is not None and _mismatched(usage),
+        Flag.MODEL_NOT_REQUESTED: bool(answer.model)
+        and (answer.model or "").lower() != model.lower(),
+        Flag.SINGLE_CHUNK_STREAM: outcome is Outcome.OK
+        and intake.stream
+        and intake.sse is not None
+        and answer.n_content == 1
+        and made != 1,
+        Flag.SHORT_LENGTH: answer.finish == "length"
+        and made is not None
+        and made < intake.max_tokens,
+        Flag.TOOL_MARKUP_LEAK: any(mark in text + names for mark in TOOL_MARKUP),
+        Flag.STREAM_ANSWER: not intake.stream and intake.sse is not None,
+    }
+    return {flag for flag, holds in found.items() if holds}
+
+
+def _mismatched(usage: Usage) -> bool:
+    """Return whether the parts of a usage contradict its wholes."""
+    prompt, completion = usage.prompt_tokens, usage.completion_tokens
+    parts = None if prompt is None or completion is None else prompt + completion
+    return (
+        (usage.total_tokens is not None and parts not in {None, usage.total_tokens})
+        or _more(usage.cached_tokens, prompt)
+        or _more(usage.reasoning_tokens, completion)
+    )
+
+
+def _more(part: int | None, whole: int | None) -> bool:
+    return part is not None and whole is not None and part > whole

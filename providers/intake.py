@@ -1,0 +1,214 @@
+"""What the bytes of one response say, as they come."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from providers.answer import Answer
+from providers.dialect import Delta, Dialect
+from providers.lenient import decode, decode_whole
+from providers.outcome import Flag
+from providers.provider import Caps
+from providers.sse import BOM, Decoder, Event
+
+SNIFF_BYTES = 65_536
+EXTRA_EVENTS = 4_096
+_BLANK = BOM + b" \t\r\n"
+
+
+class Intake:
+    """One response as far as it has come: its head, its body, its answer.
+
+    `sse` is None unless the body is a stream. `body_ns` is when the last bytes of a
+    body that is none came, `progress_ns` when the last data event did. `over_cap`
+    turns true when the response has sent more than it may, `torn` when it ended within
+    an event.
+    """
+
+    def __init__(
+        self, dialect: Dialect, *, stream: bool, max_tokens: int, caps: Caps
+    ) -> None:
+        self._dialect = dialect
+        self._caps = caps
+        self._most_events = min(caps.events, 2 * max_tokens + EXTRA_EVENTS)
+        self._sniffed = bytearray()
+        self._body: list[bytes] = []
+        self.stream = stream
+        self.max_tokens = max_tokens
+        self.sse: Decoder | None = None
+        self.answer = Answer(dialect)
+        self.status: int | None = None
+        self.headers: Mapping[str, str] = {}
+        self.bytes = 0
+        self.flags: set[Flag] = set()
+        self.headers_ns: int | None = None
+        self.first_event_ns: int | None = None
+        self.done_ns: int | None = None
+        self.body_ns: int | None = None
+        self.progress_ns: int | None = None
+        self.n_blank = 0
+        self.over_cap = False
+        self.torn = False
+
+    @property
+    def finished(self) -> bool:
+        """Return whether the host said that nothing more will come."""
+        return self.done_ns is not None
+
+    @property
+    def begun(self) -> bool:
+        """Return whether a first token has come."""
+        return self.answer.n_content > 0
+
+    @property
+    def error(self) -> bool:
+        """Return whether the response is an HTTP error or a redirect."""
+        return self.status is not None and self.status >= 300
+
+    @property
+    def body(self) -> bytes:
+        """Return the body of a response that is no stream."""
+        return b"".join(self._body)
+
+    def head(self, at: int, status: int, headers: Mapping[str, str]) -> None:
+        """Note the response's head."""
+        self.headers_ns = at
+        self.status = status
+        self.headers = headers
+        coding = headers.get("Content-Encoding", "").strip().lower()
+        if coding not in {"", "identity"}:
+            self.flags.add(Flag.COMPRESSED)
+
+    def feed(self, at: int, data: bytes) -> None:
+        """Take bytes of the body that reached the process at one moment."""
+        self.bytes += len(data)
+        if self.over_cap:
+            return
+        if self.sse is None and not self._body:
+            data = self._sniff(data)
+        if self.sse is not None:
+            self._stream(at, self.sse, data)
+        else:
+            self._collect(at, data)
+
+    def end(self, at: int) -> None:
+        """Take the end of the body; what it left open is read as far as it goes."""
+        if self.sse is None:
+            self._body.append(bytes(self._sniffed))
+            self._sniffed.clear()
+            self._whole(at if self.body_ns is None else self.body_ns)
+            return
+        n_bad = self.answer.n_bad
+        for event in self.sse.close():
+            self._event(self.progress_ns or at, event)
+        self.torn = self.answer.n_bad > n_bad and not self.finished
+        self.flags |= self.sse.flags
+        if self.sse.comments or self.n_blank:
+            self.flags.add(Flag.COMMENTS_SEEN)
+        if self.sse.junk:
+            self.flags.add(Flag.BAD_EVENT)
+
+    def _collect(self, at: int, data: bytes) -> None:
+        room = self._caps.error_bytes if self.error else self._caps.body_bytes
+        over = self.bytes - room
+        if over > 0:
+            self.over_cap = True
+            data = data[: max(len(data) - over, 0)]
+        if data:
+            self._body.append(data)
+        self.body_ns = at
+
+    def _stream(self, at: int, sse: Decoder, data: bytes) -> None:
+        for event in sse.feed(data):
+            self._event(at, event)
+        if (
+            self.bytes > self._caps.body_bytes
+            or sse.pending > self._caps.line_bytes
+            or self.answer.n_events > self._caps.events
+            or self.answer.n_content > self._most_events
+        ):
+            self.over_cap = True
+
+    def _sniff(self, data: bytes) -> bytes:
+        """Decide by the first bytes what the body is, since headers lie about it.
+
+        Return the bytes to go on with; none while they do not tell yet.
+        """
+        self._sniffed += data
+        if len(self._sniffed) < SNIFF_BYTES and not self.error and not self._tells():
+            return b""
+        data = bytes(self._sniffed)
+        self._sniffed.clear()
+        start = data.lstrip(_BLANK)
+        whole = start[:1] in {b"[", b"<"} or (
+            start[:1] == b"{" and not self._is_chunk(start.partition(b"\n")[0])
+        )
+        if self.error or whole:
+            return data
+        self.sse = Decoder()
+        kind = self.headers.get("Content-Type", "").lower()
+        if kind and "event-stream" not in kind:
+            self.flags.add(Flag.CONTENT_TYPE_MISMATCH)
+        return data
+
+    def _tells(self) -> bool:
+        """Return whether the first bytes suffice: bare JSON needs its first line."""
+        start = self._sniffed.lstrip(_BLANK)
+        return bool(start) and (start[:1] != b"{" or b"\n" in start)
+
+    def _is_chunk(self, line: bytes) -> bool:
+        """Return whether a bare JSON line is a chunk of a stream (NDJSON)."""
+        chunk = decode(line, self.flags)
+        if not isinstance(chunk, dict):
+            return False
+        choices = chunk.get("choices")
+        first = choices[0] if isinstance(choices, list) and choices else None
+        return chunk.get("object") == "chat.completion.chunk" or (
+            isinstance(first, dict) and "delta" in first
+        )
+
+    def _event(self, at: int, event: Event) -> None:
+        data = event.data.strip()
+        if not data:
+            self.n_blank += 1  # a heartbeat in the form of data
+            return
+        if self.first_event_ns is None:
+            self.first_event_ns = at
+        if data == b"[DONE]":
+            self._done(at)
+            return
+        delta = self._read(decode(data, self.flags), event.name)
+        if self.done_ns is not None:
+            late = delta is not None and delta.problem is not None
+            self.flags |= {Flag.DATA_AFTER_DONE, *([Flag.LATE_ERROR] if late else [])}
+        elif delta is None:
+            self.answer.bad()
+        else:
+            self.progress_ns = at
+            self.answer.take(at, delta)
+
+    def _done(self, at: int) -> None:
+        if self.done_ns is not None:
+            self.flags.add(Flag.DONE_TWICE)
+            return
+        self.done_ns = self.progress_ns = at
+
+    def _read(self, chunk: Any, name: bytes = b"") -> Delta | None:
+        try:
+            return None if chunk is None else self._dialect.read(chunk, event=name)
+        except (RecursionError, OverflowError):
+            return None  # nested too deeply, or a number too large, to be spelled out
+
+    def _whole(self, at: int) -> None:
+        """Read a body that was no stream: one JSON answer, an error, or neither."""
+        body = self.body
+        chunk = None if self.error else decode_whole(body, self.flags)
+        delta = self._read(chunk) if isinstance(chunk, dict) else None
+        if delta is None:
+            return
+        if delta.usage is not None:
+            delta.usage = msgspec.structs.replace(delta.usage, source="body")
+        self.answer.take(at, delta)
+        if self.stream and delta.problem is None:
+            self.flags.add(Flag.NONSTREAM_ANSWER)

@@ -1,0 +1,89 @@
+"""A line: all that is fixed for one provider during a run, its connections included."""
+
+import math
+import ssl
+from importlib.metadata import version
+from typing import Self
+
+import aiohttp
+import msgspec
+
+from providers import tap
+from providers.dialect import Dialect
+from providers.egress import gate
+from providers.provider import Provider, ProviderError, chat_url
+from providers.registry import dialect
+
+KEEPALIVE_S = 60.0
+LONGEST_FIELD = 65_536
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One provider, ready to be asked."""
+
+    provider: Provider
+    dialect: Dialect
+    session: aiohttp.ClientSession
+    url: str
+    headers: dict[str, str]
+
+    @classmethod
+    def open(cls, provider: Provider, *, concurrency: int, fresh: bool) -> Self:
+        """Return the line of a provider; no connection is made yet.
+
+        `concurrency` is how many requests may be in flight, `fresh` whether each has a
+        connection of its own. Raises ProviderError.
+        """
+        url = chat_url(provider.base_url)
+        connector = tap.Connector(
+            limit=max(concurrency, 1),
+            force_close=fresh,
+            use_dns_cache=not fresh,
+            timeout_ceil_threshold=math.inf,
+            ssl=_trust(provider),
+            socket_factory=gate(provider),
+            **({} if fresh else {"keepalive_timeout": KEEPALIVE_S}),
+        )
+        session = aiohttp.ClientSession(
+            connector=connector,
+            request_class=tap.Request,
+            # Our own deadlines rule; aiohttp's default total of 300 s covers the body.
+            timeout=aiohttp.ClientTimeout(
+                total=None, sock_connect=None, ceil_threshold=math.inf
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            read_bufsize=tap.HOLD_BYTES,
+            max_line_size=LONGEST_FIELD,
+            max_field_size=LONGEST_FIELD,
+        )
+        return cls(
+            provider, dialect(provider.dialect), session, url, _headers(provider)
+        )
+
+
+def _headers(provider: Provider) -> dict[str, str]:
+    headers = {
+        "User-Agent": f"head-to-head/{version('head-to-head')}",
+        "Accept": "text/event-stream, application/json",
+        "Accept-Encoding": "identity",
+        "Content-Type": "application/json",
+    }
+    if provider.api_key is not None:
+        headers["Authorization"] = f"Bearer {provider.api_key.reveal()}"
+    headers |= dialect(provider.dialect).headers(provider)
+    own = {name: value.reveal() for name, value in provider.secret_headers.items()}
+    return headers | provider.headers | own
+
+
+def _trust(provider: Provider) -> ssl.SSLContext | bool:
+    """Return whom to trust: the system's authorities, and the user's CA file."""
+    if provider.ca_file is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=provider.ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise ProviderError(
+            f"ca_file {provider.ca_file!r} of host {provider.name!r} cannot be used "
+            f"({error.strerror or error}): give a readable PEM file"
+        ) from None

@@ -1,0 +1,122 @@
+"""A host as the user configured it: where it is and what is asked of it."""
+
+import re
+from typing import Any
+from urllib.parse import SplitResult, urlsplit, urlunsplit
+
+import msgspec
+
+from providers.secret import Secret, redact
+
+CHAT_PATH = "/chat/completions"
+
+
+class ProviderError(Exception):
+    """A host is configured wrongly; the message names file, key and remedy."""
+
+
+class Deadlines(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long each part of a request may take, in seconds.
+
+    `token_gap` is between data events: keep-alive comments do not extend it.
+    """
+
+    connect: float = 10.0
+    headers: float = 60.0
+    first_token: float = 300.0
+    token_gap: float = 60.0
+    total: float = 900.0
+
+
+class Caps(msgspec.Struct, frozen=True, kw_only=True):
+    """How much one response may send before it is cut off (`limit_exceeded`)."""
+
+    body_bytes: int = 64 << 20
+    line_bytes: int = 8 << 20
+    events: int = 2_000_000
+    error_bytes: int = 64 << 10
+
+
+class Provider(msgspec.Struct, frozen=True, kw_only=True):
+    """One host and the model asked of it.
+
+    `pin` names the upstream that a router must use. `effort_style` says how this
+    host spells the wish to think less or more. `rpm` is the key's ceiling of
+    requests a minute. None means not set; `model` and `base_url` are always there.
+    """
+
+    name: str
+    dialect: str
+    base_url: str
+    model: str
+    api_key: Secret | None = None
+    api_key_env: str | None = None
+    pin: str | None = None
+    effort: str | None = None
+    effort_style: str | None = None
+    max_tokens_field: str = "max_tokens"
+    stream_usage: str = "include_usage"
+    rpm: float | None = None
+    concurrency: int | None = None
+    headers: dict[str, str] = {}
+    secret_headers: dict[str, Secret] = {}
+    extra_body: dict[str, Any] = {}
+    ca_file: str | None = None
+    proxy: str | None = None
+    allow_private: bool = False
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Return every value that must not show anywhere."""
+        keys = [self.api_key] if self.api_key is not None else []
+        password = urlsplit(self.proxy).password if self.proxy else None
+        if password:
+            keys.append(Secret(password))
+        return (*keys, *self.secret_headers.values())
+
+
+def chat_url(base_url: str) -> str:
+    """Return the URL of chat completions under a base URL in any usual spelling.
+
+    `https://host/v1`, `.../v1/` and `.../v1/chat/completions` mean the same.
+    Raises ProviderError when the URL is not http(s), has no host or carries
+    credentials or a query.
+    """
+    url = _split(base_url)
+    if url.username or url.password or url.query or url.fragment:
+        raise ProviderError(
+            f"base_url of host {url.hostname} must not carry credentials, a query or "
+            "a fragment: put the key in an environment variable (api_key_env)"
+        )
+    path = url.path.rstrip("/").removesuffix(CHAT_PATH).rstrip("/")
+    return urlunsplit((url.scheme, url.netloc, path + CHAT_PATH, "", ""))
+
+
+def _split(base_url: str) -> SplitResult:
+    try:
+        url = urlsplit(base_url.strip())
+        usable = url.scheme in {"http", "https"} and bool(url.hostname)
+        usable &= not re.search(r"[\s\x00-\x1f\\]", base_url.strip())
+        _ = url.port  # a bad port is only noticed when it is read
+    except ValueError:
+        usable = False
+    if not usable:
+        # Only its start is shown: a key pasted by mistake may stand further on.
+        start = redact(base_url)[:24]
+        raise ProviderError(
+            f"base_url {start!r} must be an http:// or https:// address, "
+            "such as https://api.example.com/v1"
+        )
+    return url
+
+
+def root_url(base_url: str) -> str:
+    """Return the base URL in its one normal form: no trailing slash, no endpoint."""
+    return chat_url(base_url).removesuffix(CHAT_PATH)
+
+
+def without_credentials(url: str) -> str:
+    """Return a URL without the user and the password that may stand in it."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))

@@ -1,0 +1,95 @@
+"""Serves simulated hosts until told to stop."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import msgspec
+
+from providers.simulator.host import SimulatedHost
+
+
+def serve(
+    profiles: Sequence[str],
+    *,
+    port: int = 0,
+    seed: int = 1,
+    fault: str | None = None,
+    fault_share: float = 1.0,
+    fault_after: int = 5,
+    truth_file: str | Path | None = None,
+    ttft_ms: float | None = None,
+    gap_ms: float | None = None,
+    tokens: int | None = None,
+    until_stdin_closes: bool = False,
+    announce: Callable[[str, str], None] | None = None,
+) -> None:
+    """Serve a host of each profile until SIGTERM or SIGINT; block until then.
+
+    The first listens on `port`, the others on free ports; 0 means any free one. Once
+    all listen, `announce` is told each profile and base URL; by default it writes a
+    line of JSON to standard output. With `until_stdin_closes` the end of standard
+    input ends it as well, so that a parent's death does. Raises ProviderError on a
+    wrong name or dial, OSError when a port or the truth file cannot be had.
+    """
+    hosts = [
+        SimulatedHost(
+            profile,
+            seed=seed,
+            fault=fault,
+            fault_share=fault_share,
+            fault_after=fault_after,
+            port=0 if nth else port,
+            truth_file=truth_file,
+            ttft_ms=ttft_ms,
+            gap_ms=gap_ms,
+            tokens=tokens,
+        )
+        for nth, profile in enumerate(profiles)
+    ]
+    asyncio.run(_run(hosts, until_stdin_closes, announce or print_line))
+
+
+def print_line(profile: str, base_url: str) -> None:
+    """Write a host's profile and base URL to standard output, as a line of JSON."""
+    line = msgspec.json.encode({"profile": profile, "base_url": base_url})
+    sys.stdout.write(line.decode() + "\n")
+    sys.stdout.flush()
+
+
+async def _run(
+    hosts: list[SimulatedHost],
+    until_stdin_closes: bool,
+    announce: Callable[[str, str], None],
+) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # Windows has no signal handlers in a loop; there Ctrl-C ends asyncio.run.
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        for host in hosts:
+            await stack.enter_async_context(host)
+        for host in hosts:
+            announce(host.profile.name, host.base_url)
+        if until_stdin_closes:
+            watch = threading.Thread(target=_watch, args=(loop, stop), daemon=True)
+            watch.start()
+        await stop.wait()
+
+
+def _watch(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    # os.read and not sys.stdin: the interpreter may exit while this thread waits,
+    # and must not find the lock of a buffered stream held.
+    with contextlib.suppress(OSError):
+        while os.read(0, 4096):
+            pass
+    with contextlib.suppress(RuntimeError):  # the loop may have ended first
+        loop.call_soon_threadsafe(stop.set)

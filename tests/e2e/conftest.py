@@ -1,0 +1,88 @@
+"""The real command line, and simulated hosts for it to meet."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from providers.simulator.spawn import spawn
+
+H2H = Path(sys.executable).with_name("h2h")
+HOSTS = ("ourtoken", "openrouter", "zai")
+
+
+class Desk:
+    """A folder in which somebody types `h2h`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.db = folder / "h2h.db"
+
+    def start(self, *words, env=None):
+        kept = {k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")}
+        return subprocess.Popen(
+            [H2H, *map(str, words)],
+            cwd=self.folder,
+            env=kept | {"COLUMNS": "80"} | (env or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def __call__(self, *words, env=None, code=0):
+        process = self.start(*words, env=env)
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == code, (words, process.returncode, out, err)
+        assert "Traceback" not in err
+        return Said(out, err)
+
+    def rows(self, sql, *given):
+        """Return what a query over the database says, as dicts."""
+        db = sqlite3.connect(f"file:{self.db}?mode=ro", uri=True)
+        db.row_factory = sqlite3.Row
+        try:
+            return [dict(row) for row in db.execute(sql, given)]
+        finally:
+            db.close()
+
+
+class Said:
+    """What a command printed."""
+
+    def __init__(self, out: str, err: str) -> None:
+        self.out, self.err = out, err
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def desk(tmp_path):
+    return Desk(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def simulated():
+    """Three quick simulated hosts in a process of their own."""
+    with spawn(HOSTS, ttft_ms=20, gap_ms=1, tokens=8) as urls:
+        yield urls
+
+
+@pytest.fixture(scope="session")
+def who(simulated, tmp_path_factory):
+    """Return the words that name all three, each with its own dialect."""
+    job = tmp_path_factory.mktemp("jobs") / "hosts.toml"
+    job.write_text(
+        "\n".join(
+            f'[[provider]]\nname = "{name}"\ndialect = "{name}"\n'
+            f'base_url = "{url}"\nmodel = "glm-5.2"'
+            for name, url in simulated.items()
+        )
+    )
+    return [job, "--ui", "none"]

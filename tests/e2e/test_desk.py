@@ -1,0 +1,113 @@
+"""`h2h init`, `doctor`, `simulate` and `demo`, as typed."""
+
+import json
+import signal
+import urllib.request
+from collections import Counter
+
+import pytest
+
+
+def test_init_writes_a_job_that_reads_back(desk):
+    desk("init")
+    dry = desk("run", "job.toml", "--dry-run", "--json").json
+
+    assert [host["provider"] for host in dry["hosts"]] == ["ourtoken", "zai"]
+    assert dry["budget_usd"] == 1.0
+    said = desk("init", code=2)
+    assert "--force" in said.err
+    desk("init", "--force")
+
+
+def test_every_commented_key_of_init_is_one_that_is_read(desk):
+    """Uncommenting any of the settings gives a job that is still accepted."""
+    text = desk("init", "-o", "-").out
+    wanted = [
+        line.removeprefix("# ")
+        if line.startswith("# ") and (" = " in line or line.startswith("# ["))
+        else line
+        for line in text.splitlines()
+        if not line.startswith(("# rate", "# arrival", "# burst"))
+    ]
+    (desk.folder / "all.toml").write_text("\n".join(wanted).replace("/etc/ssl/my", "x"))
+
+    dry = desk("run", "all.toml", "--dry-run", "--json").json
+
+    assert len(dry["hosts"]) == 4
+
+
+def test_doctor_tells_which_keys_a_job_lacks_and_never_shows_one(desk):
+    desk("init")
+    lacking = desk("doctor", "job.toml", code=3)
+    assert "OURTOKEN_API_KEY" in lacking.out
+    keys = {"OURTOKEN_API_KEY": "sk-CANARY-123456", "ZAI_API_KEY": "sk-CANARY-654321"}
+
+    found = desk("doctor", "job.toml", "--json", env=keys)
+
+    assert "CANARY" not in found.out + found.err
+    assert {each["status"] for each in found.json} <= {"ok", "warn"}
+
+
+def test_doctor_connects_when_asked(desk, simulated):
+    job = desk.folder / "job.toml"
+    job.write_text(
+        "".join(
+            f'[[provider]]\nname = "{name}"\nbase_url = "{url}"\nmodel = "m"\n'
+            for name, url in [
+                ("up", simulated["zai"]),
+                ("down", "http://127.0.0.1:9/v1"),
+            ]
+        )
+    )
+    found = desk("doctor", job, "--connect", code=3)
+
+    lines = {
+        line.split()[3]: line for line in found.out.splitlines() if "connection" in line
+    }
+    assert lines["up"].startswith("ok")
+    assert lines["down"].startswith("fail")
+
+
+def test_simulate_serves_until_ctrl_c(desk):
+    process = desk.start("simulate", "zai", "--fault", "http_429_overloaded")
+    url = process.stdout.readline().split()[-1]
+    request = urllib.request.Request(
+        f"{url}/chat/completions",
+        data=json.dumps(
+            {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+        ).encode(),
+    )
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=10)
+    error = json.loads(caught.value.read())["error"]
+    caught.value.close()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+
+    assert error["code"] == "1305"
+    assert process.returncode == 0
+    assert err == ""
+
+
+def test_simulate_lists_its_faults_and_refuses_an_unknown_one(desk):
+    assert "stall" in desk("simulate", "--list-faults").out
+    said = desk("simulate", "zai", "--fault", "stal", code=2)
+
+    assert "stall" in said.err
+    assert len(said.err.splitlines()) == 1
+
+
+def test_demo_compares_three_priced_hosts_and_draws(desk):
+    said = desk("demo", "-n", 20, "--ui", "none")
+
+    rows = desk.rows(
+        "select provider, outcome, cost_nusd from requests where phase = 'measure'"
+    )
+    assert Counter(row["provider"] for row in rows) == {
+        "ourtoken": 20, "openrouter": 20, "zai": 20
+    }  # fmt: skip
+    assert all(row["cost_nusd"] for row in rows if row["outcome"] == "ok")
+    assert len(list((desk.folder / "charts").glob("*.png"))) == 6
+    assert [path.name for path in desk.folder.glob("*.db")] == ["h2h.db"]
+    assert "SIMULATED" in said.out
+    assert max(map(len, said.out.splitlines())) <= 80

@@ -1,0 +1,120 @@
+"""Hand-made records that the tests of judge, show and the reading verbs share."""
+
+import json
+import random
+
+from data.row import Row, RunRow, Timing
+from data.store import Store
+
+RUN_ID = "20261103-090000-abcd"
+HOSTS = ("ourtoken", "openrouter-auto", "zai")
+
+
+def timing(seq=0, **changes):
+    fields = dict.fromkeys(Timing.__struct_fields__)
+    fields |= {
+        "run_id": RUN_ID,
+        "seq": seq,
+        "block": seq,
+        "step": 0,
+        "provider": "ourtoken",
+        "scenario": "chat-1k",
+        "phase": "measure",
+        "outcome": "ok",
+        "stream_label": "true",
+        "sent_s": seq * 0.5,
+        "end_s": seq * 0.5 + 1,
+    }
+    return Timing(**{**fields, **changes})
+
+
+def run_row(hosts=HOSTS, **changes):
+    fields = {
+        "run_id": RUN_ID,
+        "kind": "run",
+        "started_at": "2026-11-03T09:00:12.345+00:00",
+        "ended_at": "2026-11-03T09:05:00.000+00:00",
+        "status": "done",
+        "validity": "valid",
+        "plan_hash": "p",
+        "job": "{}",
+        "versions": "{}",
+        "machine": "{}",
+        "providers": json.dumps(list(hosts)),
+        "scenarios": '["chat-1k"]',
+        "seed": 1,
+    }
+    return RunRow(**{**fields, **changes})
+
+
+def timings(hosts=HOSTS, n=40, *, fail=None, step=0, scenario="chat-1k", first=0):
+    """Blocks of plausible answers; `fail` is the share of failures by host."""
+    draw = random.Random(f"{scenario}/{step}")
+    found = []
+    for block in range(n):
+        for place, host in enumerate(hosts):
+            seq = first + block * len(hosts) + place
+            what = {"provider": host, "block": first + block, "step": step}
+            what |= {"scenario": scenario, "sent_s": block * 0.4}
+            if draw.random() < (fail or {}).get(host, 0):
+                what |= {"outcome": "rate_limited", "blame": "account"}
+                found.append(timing(seq, **what))
+                continue
+            ttft = (180 + 60 * place) * draw.lognormvariate(0, 0.2)
+            tokens = draw.randint(40, 90)
+            tpot = (7 + place) * draw.lognormvariate(0, 0.1)
+            e2e = ttft + tpot * (tokens - 1)
+            what |= {"ttft_ms": ttft, "ttfa_ms": ttft, "tpot_ms": tpot, "e2e_ms": e2e}
+            what |= {"decode_tps": 1000 / tpot, "completion_tokens": tokens}
+            what |= {"prompt_tokens": 1000, "cached_tokens": 250, "passed": 1}
+            what |= {"cost_usd": 0.001 * (1 + place) + tokens * 1e-6}
+            found.append(timing(seq, **what, end_s=block * 0.4 + e2e / 1000))
+    return found
+
+
+def store_run(path, row, found):
+    """Write a run into a database as the engine would have."""
+    with Store.open(path) as store:
+        store.begin_run(row)
+        for each in found:
+            store.emit(_stored(row, each))
+        if row.status != "running":
+            store.end_run(
+                row.run_id, row.status, row.validity, row.reasons, row.ended_at
+            )
+
+
+def _stored(row, each):
+    def ns(ms):
+        return None if ms is None else int(sent + ms * 1e6)
+
+    sent = int((each.sent_s or 0) * 1e9)
+    return Row(
+        run_id=row.run_id,
+        seq=each.seq,
+        block=each.block,
+        scenario=each.scenario,
+        scenario_version="1-abc",
+        case_id="1",
+        phase=each.phase,
+        provider=each.provider,
+        dialect="generic",
+        model_requested="glm-5.2",
+        prompt_sha256="0",
+        params="{}",
+        max_tokens=256,
+        load=json.dumps({"step": each.step}),
+        sent_ns=sent,
+        first_token_ns=ns(each.ttft_ms),
+        first_answer_ns=ns(each.ttfa_ms),
+        last_token_ns=ns(each.e2e_ms),
+        end_ns=ns(each.e2e_ms),
+        stream_label=each.stream_label,
+        prompt_tokens=each.prompt_tokens,
+        cached_tokens=each.cached_tokens,
+        completion_tokens=each.completion_tokens,
+        cost_nusd=None if each.cost_usd is None else round(each.cost_usd * 1e9),
+        outcome=each.outcome,
+        blame=each.blame,
+        passed=each.passed,
+    )

@@ -1,0 +1,252 @@
+import io
+import json
+import stat
+
+import matplotlib as mpl
+import pytest
+from made import HOSTS, run_row, timing, timings
+from PIL import Image
+
+from compare.show import charts, style
+from compare.show.charts import KINDS, ChartError, draw, write
+
+LONG = [f"openrouter@upstream-{n}/fp8-with-a-very-long-tail" for n in range(8)]
+
+
+def axes_of(kind, found, hosts=HOSTS, *, placed=False, **changes):
+    with mpl.rc_context(style.RC):
+        figure = charts._figure(KINDS[kind], run_row(hosts, **changes), found)
+        if placed:
+            charts.settle(figure)
+    return figure.axes
+
+
+def texts(axes):
+    found = []
+    for each in axes:
+        labels = [*each.get_yticklabels(), *each.get_xticklabels()]
+        labels += [*each.texts, each.xaxis.label, each.yaxis.label]
+        labels += each.get_legend().get_texts() if each.get_legend() else []
+        found += [each.get_title(loc="left"), *(text.get_text() for text in labels)]
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_chart_says_what_it_rests_on(kind):
+    axes = axes_of(kind, timings(n=15, fail={"zai": 0.3}))
+    head = [text.get_text() for text in axes[0].figure.texts]
+    said = "\n".join([*texts(axes), *head])
+    assert "2026-11-03 09:00 UTC" in said
+    assert "scenario chat-1k" in said
+    assert "n=15, 100 % ok" in said
+    assert any(unit in said for unit in ("(ms)", "tokens/s", "share of all requests"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "file_format"),
+    [*((kind, "svg") for kind in KINDS), ("errors", "png"), ("errors", "pdf")],
+)
+def test_the_same_rows_give_the_same_file(kind, file_format):
+    found = timings(n=12, fail={"zai": 0.2})
+    once = draw(kind, run_row(), found, file_format)
+    with mpl.rc_context({"font.size": 30, "text.parse_math": True}):
+        assert draw(kind, run_row(), found, file_format) == once
+    start = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[file_format]
+    assert once.startswith(start)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "found",
+    [
+        [],
+        timings(n=12, fail=dict.fromkeys(HOSTS, 1.0)),
+        [timing(n, stream_label="not_streamed", e2e_ms=5.0) for n in range(12)],
+        [timing(0, outcome="dropped", blame="client", sent_s=None, end_s=None)],
+        [timing(n, cost_usd=0.0, e2e_ms=0.0, ttft_ms=0.0) for n in range(12)],
+        [timing(n, step=None, ttft_ms=1e7) for n in range(12)],
+    ],
+    ids=["none", "failed", "whole", "dropped", "zero", "far"],
+)
+def test_a_chart_without_data_is_drawn_all_the_same(kind, found):
+    axes = axes_of(kind, found, placed=True)
+    assert any(texts(axes))
+
+
+def test_a_picture_is_as_wide_as_promised():
+    image = Image.open(io.BytesIO(draw("errors", run_row(), [], "png")))
+    assert image.width == style.WIDTH * style.DPI
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_hostile_names_are_drawn_as_text(kind):
+    hosts = ["$^$", "a$b$c", "<script>&", "\x1b[31m", "日本", "\udc80", "x" * 500]
+    svg = draw(kind, run_row(hosts), timings(hosts, n=12), "svg")
+    assert b"<script>" not in svg
+    assert len(svg) < 3_000_000
+
+
+def test_an_ecdf_ends_at_the_share_that_was_answered():
+    found = timings(n=20, fail={"zai": 0.5})
+    plot = axes_of("ttft-ecdf", found)[0]
+    ends = {line.get_color(): line.get_ydata()[-1] for line in plot.lines}
+    ok = sum(row.provider == "zai" and row.outcome == "ok" for row in found)
+    assert ok < 20
+    assert ends[style.COLOURS[2]] == pytest.approx(ok / 20)
+    assert ends[style.COLOURS[0]] == 1
+
+
+def test_errors_are_stacked_to_the_whole_of_each_host():
+    plot = axes_of("errors", timings(n=20, fail={"zai": 0.5, "ourtoken": 1.0}))[0]
+    widths = {}
+    for bar in plot.patches:
+        y = round(bar.get_y() + bar.get_height() / 2)
+        widths[y] = widths.get(y, 0) + bar.get_width()
+    assert widths == {0: pytest.approx(1), 1: pytest.approx(1), 2: pytest.approx(1)}
+    said = texts([plot])
+    assert "rate_limited 20" in said
+    assert "ok 20" in said
+
+
+def test_failures_stand_in_the_chart_over_time():
+    found = timings(n=30, fail={"zai": 0.4})
+    bad = [row for row in found if row.outcome != "ok"]
+    _, strip, _ = sorted(
+        axes_of("over-time", found, placed=True), key=lambda a: -a.get_position().y0
+    )
+    (marks,) = strip.lines
+    assert marks.get_marker() == "x"
+    assert sorted(marks.get_xdata()) == sorted(row.sent_s for row in bad)
+    assert f"zai\n{len(bad)} failed" in texts([strip])
+
+
+def test_boxes_keep_to_the_floors():
+    few = axes_of("latency-box", timings(("a",), n=10), hosts=("a",))[0]
+    assert not few.patches
+    assert not few.lines
+    assert len(few.collections[0].get_offsets()) == 10
+    median = axes_of("latency-box", timings(("a",), n=11), hosts=("a",))[0]
+    assert not median.patches
+    assert len(median.lines) == 1
+    box = axes_of("latency-box", timings(("a",), n=24), hosts=("a",))[0]
+    assert len(box.patches) == 1
+    whiskers = axes_of("latency-box", timings(("a",), n=130), hosts=("a",))[0]
+    assert len(whiskers.lines) == 3
+
+
+def test_cost_names_the_hosts_it_cannot_place():
+    found = [row for row in timings(n=12) if row.provider != "zai"]
+    found += [timing(100 + n, provider="zai", e2e_ms=5.0) for n in range(12)]
+    said = texts(axes_of("cost-speed", found))
+    assert "not shown: zai: n=12, 100 % ok; 12 ok requests unpriced" in said
+    assert any(text.startswith("ourtoken\n") for text in said)
+
+
+def test_labels_of_close_points_do_not_overlap():
+    hosts = [f"host-{n}" for n in range(6)]
+    found = [
+        timing(6 * n + i, provider=host, cost_usd=0.001 + i * 1e-6, e2e_ms=500.0 + i)
+        for n in range(12)
+        for i, host in enumerate(hosts)
+    ]
+    plot = axes_of("cost-speed", found, hosts=hosts, placed=True)[0]
+    boxes = [mpl.text.Text.get_window_extent(text) for text in plot.texts]
+    assert len(boxes) == 6
+    for n, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[n + 1 :])
+        assert plot.bbox.x0 <= box.x0
+        assert box.x1 <= plot.bbox.x1
+
+
+def test_a_host_looks_the_same_in_every_chart_and_unlike_the_others():
+    names = style.hosts(run_row(LONG), [])
+    cast = style.cast(names, timings(LONG[3:5], n=2))
+    assert len({host.colour for host in cast}) == 8
+    assert len({host.marker for host in cast}) == 8
+    assert cast[3].colour == style.COLOURS[3]
+    assert len(cast[3].rows) == 2
+    many = style.cast({str(n): str(n) for n in range(24)}, [])
+    assert len({(host.colour, host.marker) for host in many}) == 24
+
+
+def test_load_steps_become_panels_or_one_line_over_the_load():
+    job = json.dumps({"load": {"rates": [], "concurrencies": [1, 8, 64]}})
+    found = [row for s in range(3) for row in timings(n=12, step=s, first=100 * s)]
+    panels = axes_of("ttft-ecdf", found, job=job)
+    titles = [axes.get_title(loc="left") for axes in panels]
+    assert [title for title in titles if title] == [
+        f"scenario chat-1k, concurrency {n}" for n in (1, 8, 64)
+    ]
+    plot, share, _ = axes_of("throughput", found, job=job)
+    assert len(plot.lines) == len(HOSTS)
+    assert all(len(line.get_ydata()) == 3 for line in plot.lines)
+    assert texts([share]).count("concurrency 64") == 1
+    late = [row for row in found if row.provider != "zai" or row.step]
+    lines = axes_of("throughput", late, job=job)[0].lines
+    assert [list(line.get_xdata()) for line in lines] == [[0, 1, 2], [0, 1, 2], [1, 2]]
+    rates = json.dumps({"load": {"rates": [0.5, 2.0, 4.0], "concurrencies": [1000]}})
+    assert "2 blocks/s" in texts(axes_of("throughput", found, job=rates))
+
+
+def test_what_is_not_drawn_is_said():
+    found = [
+        row for n in range(8) for row in timings(n=1, scenario=f"s{n}", first=10 * n)
+    ]
+    found += [timing(999, outcome="interrupted", blame="client")]
+    figure = charts._figure(KINDS["errors"], run_row(), found)
+    said = [text.get_text() for text in figure.texts]
+    assert any("3 more scenarios and steps are not drawn" in text for text in said)
+    assert any("1 requests were cut off by us" in text for text in said)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_leaves_the_page(kind):
+    found = timings(LONG, n=12, fail={LONG[2]: 1.0, LONG[4]: 0.5})
+    with mpl.rc_context(style.RC):
+        figure = charts._figure(KINDS[kind], run_row(LONG), found)
+        charts.settle(figure)
+        figure.draw_without_rendering()
+        box = figure.get_tightbbox()
+    width, height = figure.get_size_inches()
+    assert box.x0 >= -0.01
+    assert box.y0 >= -0.01
+    assert box.x1 <= width + 0.01
+    assert box.y1 <= height + 0.01
+
+
+def test_files_are_named_for_run_and_kind_and_are_private(tmp_path):
+    paths = write(["errors"], run_row(), timings(n=2), tmp_path / "new", "svg")
+    assert [path.name for path in paths] == ["20261103-090000-abcd-errors.svg"]
+    assert stat.S_IMODE(paths[0].stat().st_mode) == 0o600
+    assert list((tmp_path / "new").iterdir()) == paths
+
+
+def test_a_file_that_is_there_is_kept_unless_forced(tmp_path):
+    (path,) = write(["errors"], run_row(), [], tmp_path, "png")
+    path.write_bytes(b"mine")
+    with pytest.raises(ChartError, match="--force"):
+        write(["ttft-ecdf", "errors"], run_row(), [], tmp_path, "png")
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+    assert path.read_bytes() == b"mine"
+    write(["errors"], run_row(), [], tmp_path, "png", force=True)
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("run_id", ["../x", ".hidden", "a/b", "", "a" * 81, "a\n"])
+def test_an_unsafe_run_id_names_no_file(tmp_path, run_id):
+    with pytest.raises(ChartError, match="cannot name a file"):
+        write(["errors"], run_row(run_id=run_id), [], tmp_path, "png")
+    assert not list(tmp_path.iterdir())
+
+
+def test_unknown_kinds_and_formats_offer_the_nearest(tmp_path):
+    with pytest.raises(ChartError, match="did you mean 'ttft-ecdf'"):
+        write(["ttft-ecfd"], run_row(), [], tmp_path, "png")
+    with pytest.raises(ChartError, match="known: png, svg, pdf"):
+        draw("errors", run_row(), [], "xyzzy")
+
+
+def test_an_unwritable_folder_is_one_clear_error(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ChartError, match="cannot be written"):
+        write(["errors"], run_row(), [], tmp_path / "file", "png")

@@ -1,0 +1,301 @@
+import csv
+import io
+import json
+import stat
+import subprocess
+import sys
+
+import pytest
+from made import HOSTS, RUN_ID, run_row, store_run, timings
+
+from compare.cli.main import VERBS, main
+from data.store import Store
+
+NEWER = "20261104-100000-bbbb"
+CONTRAST = {
+    "provider", "reference", "scenario", "metric", "statistic", "estimate", "low",
+    "high", "verdict", "need_more", "n_blocks",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    path = tmp_path_factory.mktemp("db") / "h2h.db"
+    store_run(path, run_row(), timings(n=30, fail={"zai": 0.2}))
+    day = "2026-11-04T10:00:00+00:00"
+    newer = run_row(run_id=NEWER, started_at=day, ended_at=day, validity=None)
+    store_run(path, newer, timings(n=12))
+    return path
+
+
+@pytest.fixture
+def h2h(capsys):
+    def call(*args):
+        with pytest.raises(SystemExit) as left:
+            main([str(arg) for arg in args])
+        out, err = capsys.readouterr()
+        return left.value.code, out, err
+
+    return call
+
+
+@pytest.fixture
+def read(h2h, filled):
+    def call(*args):
+        status, out, err = h2h(*args, "--db", filled)
+        assert status == 0, err
+        return out
+
+    return call
+
+
+def refusal(answer):
+    status, out, err = answer
+    assert status == 2
+    assert not out
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def test_runs_are_listed_newest_first(read):
+    found = json.loads(read("runs", "--json"))
+    assert [run["run_id"] for run in found] == [NEWER, RUN_ID]
+    want = {"kind", "started_at", "status", "validity", "providers", "scenarios", "n"}
+    assert want <= found[0].keys()
+    assert found[0]["n"] == 36
+    assert found[0]["validity"] is None
+    assert found[0]["providers"] == list(HOSTS)
+    assert RUN_ID in read("runs")
+
+
+def test_show_takes_an_id_a_prefix_or_latest(read):
+    assert NEWER in read("show")
+    assert NEWER in read("show", "latest")
+    assert RUN_ID in read("show", "20261103")
+    text = read("show", RUN_ID)
+    assert "rate_limited" in text
+    assert "2026-11-03" in text
+
+
+def test_show_as_json_has_every_quantile_with_its_n(read):
+    found = json.loads(read("show", RUN_ID, "--json"))
+    assert found["run"]["run_id"] == RUN_ID
+    first = found["summaries"][0]
+    assert first["provider"] == "ourtoken"
+    assert first["n_ok"] == 30
+    assert first["ttft_p50"]["n"] == 30
+    assert first["ttft_p95"] == {"value": None, "n": 30, "floor": 130}
+
+
+def test_compare_as_json_is_the_promised_object(read):
+    found = json.loads(read("compare", RUN_ID, "--json"))
+    assert found.keys() == {"run_id", "reference", "contrasts"}
+    assert (found["run_id"], found["reference"]) == (RUN_ID, "ourtoken")
+    assert len(found["contrasts"]) == 2 * 6
+    assert all(each.keys() == CONTRAST for each in found["contrasts"])
+    assert all(each["verdict"] is None for each in found["contrasts"])
+    chosen = json.loads(read("compare", RUN_ID, "--reference", "zai", "--json"))
+    assert {each["reference"] for each in chosen["contrasts"]} == {"zai"}
+    assert "zai against ourtoken" in read("compare", RUN_ID)
+
+
+def test_compare_of_two_runs_names_hosts_with_their_run(read):
+    found = json.loads(read("compare", "20261103", "20261104", "--json"))
+    assert (found["run_id"], found["run_id_b"]) == (RUN_ID, NEWER)
+    first = found["contrasts"][0]
+    assert first["provider"] == f"ourtoken@{NEWER}"
+    assert first["reference"] == f"ourtoken@{RUN_ID}"
+    text = read("compare", RUN_ID, NEWER, "--reference", "zai")
+    assert " ".join(f"ourtoken@{NEWER} against zai@{RUN_ID}".split()) in " ".join(
+        text.split()
+    )
+
+
+def test_charts_are_files_named_for_run_and_kind(read, h2h, filled, tmp_path):
+    out = read(
+        "chart", RUN_ID, "errors", "over-time", "-o", tmp_path, "--format", "svg"
+    )
+    names = [f"{RUN_ID}-errors.svg", f"{RUN_ID}-over-time.svg"]
+    assert [line.rpartition("/")[2] for line in out.splitlines()] == names
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    again = ["chart", RUN_ID, "errors", "-o", tmp_path, "--format", "svg"]
+    assert "--force" in refusal(h2h(*again, "--db", filled))
+    read(*again, "--force")
+    assert NEWER in read("chart", "errors", "-o", tmp_path)
+
+
+def test_chart_names_its_kinds_in_its_help(h2h):
+    from compare.show.charts import KINDS
+
+    text = h2h("chart", "--help")[1]
+    assert all(kind in text for kind in KINDS)
+
+
+def test_export_writes_rows_to_stdout_or_a_private_file(read, h2h, filled, tmp_path):
+    lines = list(csv.DictReader(io.StringIO(read("export", RUN_ID, "--format", "csv"))))
+    assert len(lines) == 90
+    assert lines[0]["run_id"] == RUN_ID
+    path = tmp_path / "rows.jsonl"
+    read("export", RUN_ID, "--format", "jsonl", "-o", path)
+    assert len(path.read_text().splitlines()) == 90
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    refused = h2h("export", RUN_ID, "--format", "jsonl", "-o", path, "--db", filled)
+    assert "--force" in refusal(refused)
+
+
+def test_export_of_a_summary_is_a_line_a_host(read, tmp_path):
+    text = read("export", RUN_ID, "--summary", "--format", "csv", "-o", "-")
+    lines = list(csv.DictReader(io.StringIO(text)))
+    assert [line["provider"] for line in lines] == list(HOSTS)
+    assert lines[0]["ttft_p95_ms"] == ""
+    assert float(lines[0]["ttft_p50_ms"]) > 0
+    assert lines[0]["started_at"].startswith("2026-11-03")
+    assert json.loads(lines[0]["outcomes"]) == {"ok": 30}
+    parquet = tmp_path / "s.parquet"
+    read("export", RUN_ID, "--summary", "--format", "parquet", "-o", parquet)
+    assert parquet.read_bytes().startswith(b"PAR1")
+
+
+def test_parquet_needs_a_file(h2h, filled):
+    refused = h2h("export", "--format", "parquet", "--db", filled)
+    assert "-o" in refusal(refused)
+
+
+def test_usage_adds_up_by_day_host_and_model(read):
+    found = json.loads(read("usage", "--json"))
+    assert {each["day"] for each in found} == {"2026-11-03", "2026-11-04"}
+    assert sum(each["requests"] for each in found) == 90 + 36
+    text = read("usage", "--since", "2026-11-04")
+    assert "2026-11-03" not in text
+    assert "glm-5.2" in text
+    assert "nothing was sent" in read("usage", "--since", "2126-01-01")
+
+
+@pytest.mark.parametrize("since", ["soon", "7x", "2026-13-01", "99999999999d", "-1d"])
+def test_a_wrong_time_is_one_clear_error(h2h, filled, since):
+    assert "--since" in refusal(h2h("usage", f"--since={since}", "--db", filled))
+
+
+def test_prices_are_exact_decimals_and_unlisted_ones_unknown(h2h):
+    status, out, _ = h2h("prices", "--host", "ourtoken", "--json")
+    (price,) = json.loads(out)
+    assert status == 0
+    assert (price["input"], price["output"]) == ("0.84", "2.64")
+    assert price["source"]
+    assert price["date"]
+    everything = json.loads(h2h("prices", "--json")[1])
+    assert None in {each["cache_read"] for each in everything}
+    assert "0" in {each["cache_write"] for each in everything}
+    assert "not listed" in h2h("prices", "--family", "glm-5.2")[1]
+
+
+def test_scenarios_are_listed_and_shown(h2h):
+    found = json.loads(h2h("scenarios", "--json")[1])
+    assert {"ping", "chat-1k"} <= {each["name"] for each in found}
+    assert "ping" in h2h("scenarios")[1]
+    assert "pong" in h2h("scenarios", "show", "ping")[1]
+    shown = json.loads(h2h("scenarios", "show", "ping", "--json")[1])
+    assert shown["name"] == "ping"
+
+
+def test_providers_say_whether_a_key_is_set_but_never_the_key(h2h, monkeypatch):
+    monkeypatch.setenv("OURTOKEN_API_KEY", "sk-secret")
+    monkeypatch.delenv("ZAI_API_KEY", raising=False)
+    for flags in ([], ["--json"]):
+        out = h2h("providers", *flags)[1]
+        assert "ourtoken" in out
+        assert "sk-secret" not in out
+    found = {each["name"]: each for each in json.loads(out)}
+    assert found["ourtoken"]["key_set"] is True
+    assert found["zai"]["key_set"] is False
+
+
+@pytest.mark.parametrize(
+    ("args", "hint"),
+    [
+        (["show", "nope"], RUN_ID),
+        (["show", "2026"], "give more"),
+        (["compare", "--reference", "zia"], "did you mean 'zai'?"),
+        (["chart", "latest", "eror"], "did you mean 'errors'?"),
+    ],
+)
+def test_a_wrong_name_offers_the_nearest(h2h, filled, args, hint):
+    assert hint in refusal(h2h(*args, "--db", filled))
+
+
+@pytest.mark.parametrize(
+    ("args", "hint"),
+    [
+        (["prices", "--host", "ourtokn"], "did you mean 'ourtoken'?"),
+        (["prices", "--family", "glm5.2"], "did you mean 'glm-5.2'?"),
+        (["scenarios", "show", "pign"], "ping"),
+    ],
+)
+def test_a_wrong_name_in_a_list_offers_the_nearest(h2h, args, hint):
+    assert hint in refusal(h2h(*args))
+
+
+@pytest.mark.parametrize(
+    "verb", ["runs", "show", "compare", "chart", "export", "usage"]
+)
+def test_a_reader_never_makes_a_database(h2h, tmp_path, verb):
+    path = tmp_path / "none.db"
+    assert "no such database" in refusal(h2h(verb, "--db", path))
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "text").write_text("not a database, but long enough to be read as one")
+    refusal(h2h(verb, "--db", tmp_path / "text"))
+
+
+def test_an_empty_database_and_an_empty_run_say_so(h2h, tmp_path):
+    path = tmp_path / "h2h.db"
+    Store.open(path).close()
+    assert "no run yet" in h2h("runs", "--db", path)[1]
+    assert json.loads(h2h("runs", "--json", "--db", path)[1]) == []
+    assert "no run yet" in refusal(h2h("show", "--db", path))
+    store_run(path, run_row(status="running"), [])
+    for verb in ("show", "compare"):
+        status, _, err = h2h(verb, "--db", path)
+        assert status == 0
+        assert "no measured request" in err
+    status, out, _ = h2h("compare", "--json", "--db", path)
+    assert json.loads(out)["contrasts"] == []
+
+
+def test_a_run_still_going_is_said_and_shown_and_not_removed(h2h, tmp_path):
+    path = tmp_path / "h2h.db"
+    with Store.open(path) as store:
+        store.begin_run(run_row(status="running"))
+        status, out, err = h2h("show", "--db", path)
+        assert status == 0
+        assert "still going" in err
+        assert "still running" in out
+        assert "still going" in refusal(h2h("runs", "rm", RUN_ID, "--db", path))
+
+
+def test_a_run_is_removed_by_its_id_only(h2h, tmp_path):
+    path = tmp_path / "h2h.db"
+    store_run(path, run_row(), timings(n=2))
+    store_run(path, run_row(run_id=NEWER), timings(n=2))
+    assert "by its id" in refusal(h2h("runs", "rm", "latest", "--db", path))
+    status, out, _ = h2h("runs", "--db", path, "rm", "20261103")
+    assert (status, out) == (0, f"removed {RUN_ID}\n")
+    left = json.loads(h2h("runs", "--json", "--db", path)[1])
+    assert [(run["run_id"], run["n"]) for run in left] == [(NEWER, 6)]
+    refusal(h2h("runs", "rm", RUN_ID, "--db", path))
+
+
+def test_help_is_fast_because_nothing_heavy_is_loaded():
+    verbs = sorted(
+        VERBS.keys() - {"run", "demo", "probe", "simulate", "init", "doctor"}
+    )
+    code = (
+        "import sys\n"
+        f"for verb in {verbs!r}: __import__('compare.cli.' + verb)\n"
+        "print(sorted({'numpy', 'matplotlib', 'sqlite_utils', 'rich', 'aiohttp'}"
+        " & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

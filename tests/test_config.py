@@ -1,0 +1,260 @@
+"""Jobs: what a file and flags mean, and how each mistake is told."""
+
+from pathlib import Path
+
+import pytest
+
+from compare.run.config import Flags, read, redacted
+from compare.run.hosts import with_key
+from compare.run.mistakes import JobError, SetupError
+from data.prices import PriceError
+from providers.provider import root_url
+from scenarios.request import ScenarioError
+
+INVALID = Path(__file__).parent / "invalid" / "jobs"
+
+# Each broken file, and what its message must say beside the file's name.
+SAYS = {
+    "unknown-section": ["laod", "load"],
+    "unknown-load-key": ["load", "concurency", "concurrency"],
+    "unknown-provider-key": ["ourtoken", "base_ulr", "base_url"],
+    "unknown-host": ["ourtokn", "'ourtoken'", "-p ourtokn=BASE_URL"],
+    "unpinned-openrouter": ["openrouter@", "openrouter-auto"],
+    "unknown-dialect": ["mine", "genric", "'generic'"],
+    "unknown-effort-style": ["mine", "zia", "'zai'"],
+    "no-model": ["mine", "set model"],
+    "no-host": ["-p NAME"],
+    "host-twice": ["ourtoken", "twice"],
+    "provider-no-list": ["[[provider]]"],
+    "bad-url": ["mine", "base_url", "https://"],
+    "key-in-url": ["mine", "credentials", "api_key_env"],
+    "key-in-header": ["headers.Authorization", "env:VARIABLE"],
+    "key-for-variable": ["api_key_env", "NAME of an environment variable"],
+    "wrong-type": ["ourtoken", "rpm"],
+    "zero-rpm": ["rpm", "ourtoken", "positive"],
+    "bad-price": ["ourtoken", "inptu", "input"],
+    "unknown-scenario": ["chat-1", "chat-1k"],
+    "scenario-override": ["chat-1k", "max_token", "max_tokens"],
+    "zero-rate": ["load", "rate"],
+    "two-lists": ["rate", "concurrency"],
+    "bad-duration": ["load.duration", "soon", "5m"],
+    "zero-deadline": ["deadlines.total", "above 0"],
+    "unknown-deadline": ["deadlines", "first_tokn", "first_token"],
+    "zero-budget": ["budget.run", "USD"],
+    "unpriced-budget": ["mine", "--price", "price"],
+    "bad-connection": ["probe.connection", "hot", "warm"],
+    "not-yet": ["[slo]", "take it out"],
+    "not-toml": ["TOML"],
+}
+MISTAKES = (JobError, ScenarioError, PriceError)
+
+
+def toml(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "job.toml"
+    path.write_text(text)
+    return path
+
+
+def test_every_broken_file_has_its_expectation():
+    assert {path.stem for path in INVALID.glob("*.toml")} == set(SAYS)
+
+
+@pytest.mark.parametrize("name", SAYS)
+def test_a_broken_job_is_one_line_that_names_the_place_and_the_remedy(name):
+    with pytest.raises(MISTAKES) as caught:
+        read(INVALID / f"{name}.toml", Flags())
+
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "CANARY" not in message
+    assert [word for word in SAYS[name] if word not in message] == []
+
+
+def test_a_known_host_needs_only_its_name(tmp_path):
+    job = read(toml(tmp_path, '[[provider]]\nname = "ourtoken"\n'), Flags())
+
+    (host,) = job.providers
+    assert (host.base_url, host.model) == ("https://api.ourtoken.ai/v1", "glm-5.2")
+    assert host.api_key_env == "OURTOKEN_API_KEY"
+    assert job.prices["ourtoken"].output_pusd == 2_640_000
+    assert [scene.name for scene in job.scenarios] == ["chat-1k"]
+    assert job.load.n_blocks == 100
+
+
+def test_flags_win_over_the_file(tmp_path):
+    path = toml(
+        tmp_path,
+        """
+        [[provider]]
+        name = "ourtoken"
+        [[provider]]
+        name = "zai"
+        effort = "off"
+        [[scenario]]
+        name = "ping"
+        [load]
+        concurrency = 4
+        max_requests = 7
+        [budget]
+        run = 1.5
+        """,
+    )
+
+    job = read(
+        path,
+        Flags(
+            providers=("zai",),
+            scenarios=("chat-1k", "json-object"),
+            max_tokens=9,
+            budget="0.25",
+            load={"concurrency": "1,8"},
+        ),
+    )
+
+    assert [(host.name, host.effort) for host in job.providers] == [("zai", "off")]
+    assert [s.request.max_tokens for s in job.scenarios] == [9, 9]
+    assert job.load.concurrencies == (1, 8)
+    assert job.load.n_blocks == 7
+    assert job.budget_nusd == 250_000_000
+
+
+def test_ad_hoc_hosts_are_generic_keyless_and_share_the_model():
+    flags = Flags(providers=("a=http://127.0.0.1:1/v1/", "b=http://h:2/v1"), model="m")
+
+    job = read(None, flags)
+
+    assert [(h.name, h.dialect, h.model) for h in job.providers] == [
+        ("a", "generic", "m"),
+        ("b", "generic", "m"),
+    ]
+    assert all(with_key(host, {}).api_key is None for host in job.providers)
+
+
+def test_api_key_env_names_the_variable_of_one_host_or_of_each():
+    one = Flags(providers=("a=http://h:1/v1",), model="m", api_key_env=("KEY_A",))
+    two = Flags(
+        providers=("a=http://h:1/v1", "b=http://h:2/v1"),
+        model="m",
+        api_key_env=("a=KEY_A", "b=KEY_B"),
+    )
+
+    assert [h.api_key_env for h in read(None, one).providers] == ["KEY_A"]
+    assert [h.api_key_env for h in read(None, two).providers] == ["KEY_A", "KEY_B"]
+    with pytest.raises(JobError, match="NAME=VARIABLE"):
+        read(None, Flags(providers=two.providers, model="m", api_key_env=("KEY",)))
+    with pytest.raises(JobError, match="no such host"):
+        read(None, Flags(providers=one.providers, model="m", api_key_env=("z=KEY",)))
+
+
+def test_a_known_hosts_key_does_not_travel_to_another_address(tmp_path):
+    moved = '[[provider]]\nname = "zai"\nbase_url = "https://proxy.example.com/v1"\n'
+
+    (host,) = read(toml(tmp_path, moved), Flags()).providers
+    assert host.api_key_env is None
+
+    named = moved + 'api_key_env = "PROXY_KEY"\n'
+    (host,) = read(toml(tmp_path, named), Flags()).providers
+    assert host.api_key_env == "PROXY_KEY"
+
+
+def test_a_list_price_belongs_to_the_listed_address():
+    flags = Flags(providers=("ourtoken=http://127.0.0.1:1/v1",), model="glm-5.2")
+
+    assert read(None, flags).prices == {}
+
+
+def test_a_pinned_upstream_has_no_list_price_and_the_router_has():
+    pinned = read(None, Flags(providers=("openrouter@deepinfra/fp8",)))
+    router = read(None, Flags(providers=("openrouter-auto",)))
+
+    assert (pinned.providers[0].pin, pinned.prices) == ("deepinfra/fp8", {})
+    assert router.prices["openrouter-auto"].input_pusd == 930_000
+
+
+def test_a_given_price_wins_over_the_list():
+    flags = Flags(providers=("ourtoken",), prices=("ourtoken=1,2",))
+
+    price = read(None, flags).prices["ourtoken"]
+
+    assert (price.input_pusd, price.cache_read_pusd) == (1_000_000, None)
+
+
+def test_a_missing_key_names_host_and_variable():
+    (host,) = read(None, Flags(providers=("ourtoken",))).providers
+
+    with pytest.raises(SetupError, match=r"ourtoken.*OURTOKEN_API_KEY.*export"):
+        with_key(host, {})
+
+
+def test_a_key_comes_from_the_variable_or_from_the_file_it_names(tmp_path):
+    (host,) = read(None, Flags(providers=("ourtoken",))).providers
+    path = tmp_path / "key"
+    path.write_text("sk-from-file\n")
+
+    from_variable = with_key(host, {"OURTOKEN_API_KEY": " sk-from-env\n"})
+    from_file = with_key(host, {"OURTOKEN_API_KEY_FILE": str(path)})
+
+    assert from_variable.api_key.reveal() == "sk-from-env"
+    assert from_file.api_key.reveal() == "sk-from-file"
+    with pytest.raises(SetupError, match="cannot be read"):
+        with_key(host, {"OURTOKEN_API_KEY_FILE": str(tmp_path / "none")})
+    with pytest.raises(SetupError, match="no key has"):
+        with_key(host, {"OURTOKEN_API_KEY": "sk-ключ"})
+
+
+def test_secret_headers_come_from_the_environment(tmp_path):
+    path = toml(
+        tmp_path,
+        """
+        [[provider]]
+        name = "mine"
+        base_url = "https://example.com/v1"
+        model = "m"
+        headers = { x-team = "search", api-key = "env:MY_KEY" }
+        """,
+    )
+    (host,) = read(path, Flags()).providers
+
+    ready = with_key(host, {"MY_KEY": "sk-CANARYCANARY"})
+
+    sent = {name: value.reveal() for name, value in ready.secret_headers.items()}
+    assert sent == {"x-team": "search", "api-key": "sk-CANARYCANARY"}
+    assert "CANARY" not in repr(ready)
+    with pytest.raises(SetupError, match="MY_KEY"):
+        with_key(host, {})
+
+
+def test_the_stored_job_holds_no_key_and_no_header_value(tmp_path):
+    path = toml(
+        tmp_path,
+        """
+        [[provider]]
+        name = "mine"
+        base_url = "https://example.com/v1"
+        model = "m"
+        api_key_env = "MY_KEY"
+        headers = { x-team = "hush-hush" }
+        proxy = "http://me:hush-hush@127.0.0.1:3128"
+        extra_body = { token = "sk-hush-hush-hush" }
+        """,
+    )
+
+    stored = str(redacted(read(path, Flags()), "salt"))
+
+    assert "MY_KEY" in stored
+    assert "127.0.0.1:3128" in stored
+    assert "hush-hush" not in stored
+
+
+@pytest.mark.parametrize("text", ["a b", "=http://h/v1", "a=", "../x=http://h/v1"])
+def test_a_bad_host_flag_is_told(text):
+    with pytest.raises(JobError, match="NAME=BASE_URL"):
+        read(None, Flags(providers=(text,), model="m"))
+
+
+def test_a_path_is_no_base_url():
+    (host,) = read(
+        None, Flags(providers=("a=https://h/v1/chat/completions",), model="m")
+    ).providers
+
+    assert root_url(host.base_url) == "https://h/v1"
