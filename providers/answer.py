@@ -49,8 +49,10 @@ class Answer:
         self.n_events += 1
         if delta.id != self.id or delta.model != self.model:
             self._identity(delta)
-        self.upstream = delta.upstream or self.upstream
-        self.fingerprint = delta.fingerprint or self.fingerprint
+        if delta.upstream is not None:
+            self.upstream = delta.upstream
+        if delta.fingerprint is not None:
+            self.fingerprint = delta.fingerprint
         kind = self._output(at, delta)
         self.timeline.append((at, kind))
         if delta.odd:

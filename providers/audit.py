@@ -48,6 +48,8 @@ def oddities(
     found = {
         Flag.USAGE_MISSING: outcome is Outcome.OK and usage is None,
         Flag.USAGE_MISMATCH: usage is not None and _mismatched(usage),
+        Flag.COST_IMPLAUSIBLE: usage is not None
+        and (usage.cost_usd or "").startswith("-"),
         Flag.MODEL_NOT_REQUESTED: bool(answer.model)
         and (answer.model or "").lower() != model.lower(),
         Flag.SINGLE_CHUNK_STREAM: outcome is Outcome.OK

@@ -28,7 +28,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
 
 
-class Delta(msgspec.Struct, kw_only=True):
+class Delta(msgspec.Struct, kw_only=True, gc=False):
     """What one chunk of a stream, or one whole answer, says.
 
     `finish` is the finish reason as sent. `usage` is None unless the chunk had a

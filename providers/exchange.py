@@ -79,6 +79,7 @@ class Exchange:
             tap.CURRENT.reset(token)
             if self._timer is not None:
                 self._timer.cancel()
+            self._tape.wake = None  # nothing is left that could be ended
             self._drain()
             self._tape.release()
         return self._reply(error)

@@ -73,7 +73,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     `timeline` is one (ns, kind) pair a data event, in order of arrival. `content`
     and `reasoning` are the texts, kept only until the row is made. `error_excerpt`
     is redacted. `upstream` is the host behind the host, where one says so. `streamed`
-    says whether the body was a stream, whatever had been asked for.
+    says whether the body was a stream, whatever had been asked for. `n_comments`
+    counts the signs of life: comments, and data events without data.
     """
 
     outcome: Outcome

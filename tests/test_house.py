@@ -46,7 +46,7 @@ DOORS = {
         "providers.line",
         "providers.exchange",
         "providers.simulator",
-    },  # fmt: skip
+    },
     "asyncio_throttle": {"compare.run.gate"},
     "sqlite_utils": {"data.migrations", "data.store", "data.query"},
     "pyarrow": {"data.export"},

@@ -81,13 +81,14 @@ def reply(**changes):
     return msgspec.structs.replace(whole, **changes)
 
 
-def row_of(given, *, due=None, checks=(), price=PRICE):
+def row_of(given, *, due=None, checks=(), price=PRICE, worst=0):
     result = Result(
         arrival=ARRIVAL,
         segment=SEGMENT,
         reply=given,
         due=due,
         queued=ORIGIN + 9 * MS,
+        worst_nusd=worst,
     )
     return measure(result, context(checks, price))
 
@@ -248,6 +249,15 @@ def test_flags_are_a_sorted_json_list():
     row, _ = row_of(reply(flags=frozenset({Flag.NO_DONE, Flag.CRLF})))
 
     assert row.flags == '["crlf","no_done"]'
+
+
+@pytest.mark.parametrize(
+    ("worst", "flagged"), [(0, False), (442_799, True), (442_800, False)]
+)
+def test_a_cost_above_its_reservation_is_flagged(worst, flagged):
+    row, _ = row_of(reply(), worst=worst)
+
+    assert ("over_reserve" in row.flags) == flagged
 
 
 def test_identity_and_comparability_come_from_the_arrival():

@@ -100,7 +100,7 @@ def measure(result: Result, context: Context) -> tuple[Row, list[CheckRow]]:
         price_id=_price_id(context.prices.get(provider.name)),
         outcome=reply.outcome,
         blame=reply.blame,
-        flags=_json(sorted(_flags(reply))),
+        flags=_json(sorted(_flags(result, spent))),
         http_status=reply.http_status,
         error_code=reply.error_code,
         error_excerpt=reply.error_excerpt,
@@ -212,10 +212,12 @@ def _price_id(price: Price | None) -> str | None:
     return None if price is None else price.id
 
 
-def _flags(reply: Reply) -> set[Flag]:
-    flags = set(reply.flags)
-    if stream_label(reply) == "coalesced":
+def _flags(result: Result, spent: Cost) -> set[Flag]:
+    flags = set(result.reply.flags)
+    if stream_label(result.reply) == "coalesced":
         flags.add(Flag.COALESCED_CHUNKS)
+    if result.worst_nusd and (spent.total_nusd or 0) > result.worst_nusd:
+        flags.add(Flag.OVER_RESERVE)
     return flags
 
 
