@@ -1,6 +1,8 @@
 # head-to-head. `make` lists what there is; every target sets itself up.
 
-PYTHON ?= python3.11
+# The first Python of 3.11 or newer that runs; name another with PYTHON=...
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -13,7 +15,7 @@ help:  ## list the targets
 
 # One stamp a set of extras: a plain `make demo` downloads no developer's tools.
 $(BIN)/python:
-	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) not found; name a Python of 3.11 or newer: make PYTHON=python3.12"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "error: no Python of 3.11 or newer found; name one: make PYTHON=/path/to/python3"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: setup.cfg pyproject.toml | $(BIN)/python
