@@ -111,8 +111,9 @@ async def plain(url: str, n: int, streams: int) -> dict[str, Any]:
 
 async def h2h(url: str, n: int, streams: int) -> dict[str, Any]:
     """Run head-to-head itself, rows in SQLite and the writer included."""
-    from compare.run.conduct import conduct, prepare
+    from compare.run.conduct import conduct
     from compare.run.config import Flags, read
+    from compare.run.prepare import prepare
     from data import query
     from data.store import Store
 

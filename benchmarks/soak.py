@@ -12,8 +12,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from compare.run.conduct import Run, conduct, prepare
+from compare.run.conduct import conduct
 from compare.run.config import Flags, read
+from compare.run.prepare import Run, prepare
 from data.store import Store
 from providers.simulator.spawn import spawn
 

@@ -27,7 +27,8 @@ ORDER = {
     "providers.simulator": "profile faults bill truth cache asked prose values answer "
     "pace refusal frames script director host serve spawn __main__",
     "compare": "run judge show serve cli",
-    "compare.run": "mistakes clock budget gate hosts config engine measure conduct",
+    "compare.run": "mistakes clock budget gate hosts config prepare engine measure "
+    "tally attend conduct",
     "compare.judge": "tally stats contrast lines",
     "compare.show": "words style boxes panels placing tables charts",
     "compare.serve": "probe",

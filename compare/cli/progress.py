@@ -8,7 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from compare.run.conduct import Tally
+    from compare.run.tally import Tally
     from compare.run.engine import Engine
 
 LIVE_S = 0.25

@@ -10,8 +10,9 @@ from compare.cli import jobs
 from compare.cli.options import db_option, json_option
 
 if TYPE_CHECKING:
-    from compare.run.conduct import Run, Tally
     from compare.run.config import Job
+    from compare.run.prepare import Run
+    from compare.run.tally import Tally
     from data.row import Row
     from scenarios.plan import Plan
 
@@ -67,7 +68,7 @@ def carry_out(
     `drive` makes, from the plan, what drives the engine; by default the whole plan.
     """
     from compare.cli.options import print_summary
-    from compare.run.conduct import prepare
+    from compare.run.prepare import prepare
     from data.store import Store
 
     ready = prepare(job, kind)

@@ -1,0 +1,115 @@
+"""Attend to one process's part of a run: its wire, its engine, its rows."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+
+from compare.run.budget import Budget, billed, worst_of
+from compare.run.clock import RealClock
+from compare.run.config import Job
+from compare.run.engine import Engine, Result
+from compare.run.gate import Ceiling
+from compare.run.measure import Context, measure
+from compare.run.prepare import Run
+from data.row import CheckRow, Row
+from providers.provider import Deadlines
+from providers.reply import Reply
+from providers.wire import Wire
+from scenarios.checks import Check
+from scenarios.plan import Plan, segments
+from scenarios.request import Arrival
+from scenarios.scenario import checks_of
+
+Emit = Callable[[Row, Sequence[CheckRow]], None]
+Drive = Callable[[Engine], Awaitable[None]]
+
+
+async def attend(
+    run: Run,
+    emit: Emit,
+    *,
+    origin: int,
+    limit_nusd: int | None = None,
+    ready: Callable[[Engine], None] | None = None,
+    drive: Drive = Engine.run,
+) -> str | None:
+    """Send what a run plans and emit its rows; return why it stopped early, or None.
+
+    `origin` is the run's start on the monotonic clock, in ns. `limit_nusd` is what may
+    be spent. `ready` is given the engine just before the first request. `drive` makes
+    it go; by default it runs the whole plan.
+    """
+    async with Wire(
+        run.providers,
+        concurrency=_most_in_flight(run.plan),
+        deadlines=run.job.deadlines,
+        fresh=run.job.cold,
+    ) as wire:
+        engine = _engine(run, wire, emit, origin, Budget(limit_nusd))
+        if ready is not None:
+            ready(engine)
+        await drive(engine)
+        return engine.stopped
+
+
+def _engine(run: Run, wire: Wire, emit: Emit, origin: int, budget: Budget) -> Engine:
+    context = Context(
+        run_id=run.run_id,
+        origin=origin,
+        providers={provider.name: provider for provider in run.providers},
+        prices=run.job.prices,
+        checks=_checks(run),
+        seed=run.plan.seed,
+    )
+    patience = _patience(run.job)
+
+    async def send(arrival: Arrival) -> Reply:
+        return await wire.send(arrival, deadlines=patience[arrival.scenario])
+
+    def take(result: Result) -> None:
+        row, checks = measure(result, context)
+        budget.settle(result.worst_nusd, billed(row, result.worst_nusd))
+        emit(row, checks)
+
+    return Engine(
+        run.plan,
+        send,
+        take,
+        clock=RealClock(),
+        budget=budget,
+        worst=(
+            worst_of(run.providers, run.job.prices)
+            if budget.limit_nusd is not None
+            else None
+        ),
+        ceilings={
+            provider.name: Ceiling(rpm=provider.rpm, concurrency=provider.concurrency)
+            for provider in run.providers
+            if provider.rpm or provider.concurrency
+        },
+        interrupt=wire.interrupt,
+    )
+
+
+def _checks(run: Run) -> Callable[[str, str], Sequence[Check]]:
+    by_name = {scene.name: scene for scene in run.plan.scenarios}
+    return lambda scenario, case: checks_of(by_name[scenario], case)
+
+
+def _patience(job: Job) -> dict[str, Deadlines]:
+    """Return the deadlines of each scenario: its own where it has them."""
+    return {
+        scene.name: msgspec.structs.replace(
+            job.deadlines,
+            **{
+                name: value
+                for name, value in msgspec.structs.asdict(scene.deadlines).items()
+                if value is not None
+            },
+        )
+        for scene in job.scenarios
+    }
+
+
+def _most_in_flight(plan: Plan) -> int:
+    return max(segment.concurrency for segment in segments(plan))

@@ -1,0 +1,49 @@
+"""From a job to a run that is about to go: its id, its plan and its keys."""
+
+import secrets
+import time
+
+import msgspec
+
+from compare.run.config import Job
+from compare.run.hosts import with_key
+from providers.provider import Provider
+from scenarios.plan import Plan
+
+CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that is about to go: its id, plan and job, with keys in the providers."""
+
+    run_id: str
+    kind: str
+    plan: Plan
+    job: Job
+    providers: tuple[Provider, ...]
+
+
+def prepare(job: Job, kind: str = "run", salt: str | None = None) -> Run:
+    """Return a run of a job: a new id and salt, and the keys out of the environment.
+
+    Raises SetupError when a key is missing; nothing has been sent then.
+    """
+    plan = Plan(
+        scenarios=job.scenarios,
+        providers=tuple(provider.name for provider in job.providers),
+        load=job.load,
+        salt=salt or secrets.token_hex(8),
+    )
+    return Run(
+        run_id=new_id(),
+        kind=kind,
+        plan=plan,
+        job=job,
+        providers=tuple(with_key(provider) for provider in job.providers),
+    )
+
+
+def new_id() -> str:
+    """Return a ULID: 48 bits of time in ms and 80 random bits, in Crockford base 32."""
+    number = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
+    return "".join(CROCKFORD[number >> 5 * place & 31] for place in range(25, -1, -1))

@@ -1,0 +1,39 @@
+"""What has happened so far in a run, in a few numbers."""
+
+import time
+from collections import Counter, deque
+
+from data.row import Row
+from providers.outcome import UNREACHED
+
+RECENT = 1000
+
+
+class Tally:
+    """The run so far, for its progress line and its exit code.
+
+    `ttft_ms` holds the last 1,000 of each host: memory stays flat however long it runs.
+    """
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.outcomes: Counter[str] = Counter()
+        self.by_host: dict[str, Counter[str]] = {}
+        self.ttft_ms: dict[str, deque[float]] = {}
+        self.spent_nusd = 0
+        self.started = time.monotonic()
+
+    def add(self, row: Row) -> None:
+        """Count one row."""
+        self.rows += 1
+        self.outcomes[row.outcome] += 1
+        self.by_host.setdefault(row.provider, Counter())[row.outcome] += 1
+        self.spent_nusd += row.cost_nusd or 0
+        if row.outcome == "ok" and row.first_token_ns and row.sent_ns:
+            ttft = (row.first_token_ns - row.sent_ns) / 1e6
+            self.ttft_ms.setdefault(row.provider, deque(maxlen=RECENT)).append(ttft)
+
+    @property
+    def unreached(self) -> bool:
+        """Return whether no request got as far as being refused for its content."""
+        return bool(self.rows) and all(o in UNREACHED for o in self.outcomes)
