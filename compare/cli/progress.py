@@ -8,8 +8,8 @@ from statistics import median
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from compare.run.tally import Tally
     from compare.run.engine import Engine
+    from compare.run.tally import Tally
 
 LIVE_S = 0.25
 PLAIN_S = 5.0
