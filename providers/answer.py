@@ -5,6 +5,7 @@ import msgspec
 from providers.calls import Calls
 from providers.dialect import Delta, Dialect, Problem
 from providers.outcome import Blame, Flag, Outcome
+from providers.plain import PlainChunk
 from providers.reply import Kind, Usage
 
 OTHER, CONTENT, REASONING, TOOL = Kind  # a lookup on an enum is slow, and this is hot
@@ -48,7 +49,7 @@ class Answer:
         """Add what one chunk says, stamped at the moment it arrived."""
         self.n_events += 1
         if delta.id != self.id or delta.model != self.model:
-            self._identity(delta)
+            self._identity(delta.id, delta.model)
         if delta.upstream is not None:
             self.upstream = delta.upstream
         if delta.fingerprint is not None:
@@ -67,21 +68,62 @@ class Answer:
         if kind or delta.finish or delta.usage or delta.problem or delta.id:
             self.n_read += 1
 
+    def take_plain(self, stamps: list[int], chunks: list[PlainChunk]) -> None:
+        """Add plain chunks, each stamped at the moment it arrived; as `take` would."""
+        deltas = [chunk.choices[0].delta for chunk in chunks]
+        thoughts = [delta.reasoning_content or delta.reasoning for delta in deltas]
+        texts = [delta.content for delta in deltas]
+        kinds = [CONTENT if text else REASONING if thought else OTHER
+                 for text, thought in zip(texts, thoughts, strict=True)]  # fmt: skip
+        self.content += filter(None, texts)
+        self.reasoning += filter(None, thoughts)
+        self.timeline += zip(stamps, kinds, strict=True)
+        for id_, model in dict.fromkeys((chunk.id, chunk.model) for chunk in chunks):
+            if id_ != self.id or model != self.model:
+                self._identity(id_, model)
+        self.upstream = chunks[-1].provider or self.upstream
+        self.fingerprint = chunks[-1].system_fingerprint or self.fingerprint
+        self._count_plain(chunks, kinds)
+        self._stamp_plain(stamps, kinds, thoughts)
+
+    def _count_plain(self, chunks: list[PlainChunk], kinds: list[Kind]) -> None:
+        n_output = len(kinds) - kinds.count(OTHER)
+        self.n_events += len(chunks)
+        self.n_content += n_output
+        # A chunk that names no id and carries no output says nothing.
+        self.n_read += len(chunks) if chunks[-1].id else n_output
+
+    def _stamp_plain(
+        self, stamps: list[int], kinds: list[Kind], thoughts: list[str | None]
+    ) -> None:
+        output = [at for at, kind in zip(stamps, kinds, strict=True) if kind]
+        if not output:
+            return
+        known = self.stamps
+        known.setdefault("first_token", output[0])
+        known["last_token"] = output[-1]
+        if "first_answer" not in known and CONTENT in kinds:
+            known["first_answer"] = stamps[kinds.index(CONTENT)]
+        if "first_reasoning" not in known and any(thoughts):
+            known["first_reasoning"] = next(
+                at for at, thought in zip(stamps, thoughts, strict=True) if thought
+            )
+
     def bad(self) -> None:
         """Note an event that cannot be read."""
         self.n_bad += 1
         self.flags.add(Flag.BAD_EVENT)
 
-    def _identity(self, delta: Delta) -> None:
+    def _identity(self, id_: str | None, model: str | None) -> None:
         """Keep the first id and model; note when a later chunk has others."""
-        if delta.id is not None and delta.id != self.id:
+        if id_ and id_ != self.id:
             if self.id is not None:
                 self.flags.add(Flag.ID_CHANGED)
-            self.id = self.id or delta.id
-        if delta.model is not None and delta.model != self.model:
+            self.id = self.id or id_
+        if model and model != self.model:
             if self.model is not None:
                 self.flags.add(Flag.MODEL_CHANGED)
-            self.model = self.model or delta.model
+            self.model = self.model or model
 
     def _output(self, at: int, delta: Delta) -> Kind:
         """Keep the output of a chunk and its moments; return what kind it was."""

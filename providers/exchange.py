@@ -151,8 +151,7 @@ class Exchange:
             at = tape.headers or perf_counter_ns()
             self._reader.head(at, tape.status, tape.fields)
         while pieces := tape.take():
-            for at, data in pieces:
-                self._reader.feed(at, data)
+            self._reader.feed_all(pieces)
             if not seen.over_cap:
                 tape.go_on()
 

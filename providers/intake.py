@@ -1,6 +1,6 @@
 """What the bytes of one response say, as they come."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -9,11 +9,13 @@ from providers.answer import Answer
 from providers.dialect import Delta, Dialect
 from providers.lenient import decode, decode_whole
 from providers.outcome import Flag
+from providers.plain import Batch, Piece, plain
 from providers.provider import Caps
 from providers.sse import BOM, Decoder, Event
 
 SNIFF_BYTES = 65_536
 EXTRA_EVENTS = 4_096
+UNPLAIN = 3
 _BLANK = BOM + b" \t\r\n"
 
 
@@ -48,6 +50,7 @@ class Intake:
         self.body_ns: int | None = None
         self.progress_ns: int | None = None
         self.n_blank = 0
+        self._unplain = 0
         self.over_cap = False
         self.torn = False
 
@@ -80,6 +83,23 @@ class Intake:
         if coding not in {"", "identity"}:
             self.flags.add(Flag.COMPRESSED)
 
+    def feed_all(self, pieces: Sequence[Piece]) -> None:
+        """Take pieces of the body, the plain chunks they begin with all at once.
+
+        A stream that has not been plain a few times is not tried again.
+        """
+        if pieces and self._starts_as_stream(pieces[0][1]):
+            self._open_stream()
+        if self._may_be_plain():
+            batch = plain(pieces)
+            if batch is None:
+                self._unplain += 1
+            else:
+                self._take_batch(pieces[: batch.pieces], batch)
+                pieces = pieces[batch.pieces :]
+        for at, data in pieces:
+            self.feed(at, data)
+
     def feed(self, at: int, data: bytes) -> None:
         """Take bytes of the body that reached the process at one moment."""
         self.bytes += len(data)
@@ -109,6 +129,30 @@ class Intake:
         if self.sse.junk:
             self.flags.add(Flag.BAD_EVENT)
 
+    def _may_be_plain(self) -> bool:
+        answer = self.answer
+        return (
+            self.sse is not None
+            and self.sse.between
+            and self.done_ns is None
+            and answer.finish is None
+            and self._unplain < UNPLAIN
+            and not self.over_cap
+        )
+
+    def _take_batch(self, pieces: Sequence[Piece], batch: Batch) -> None:
+        """Take a batch of plain chunks, and what stood after them in the last piece."""
+        assert self.sse is not None  # noqa: S101 - `_may_be_plain` looked
+        self.bytes += sum(len(data) for _, data in pieces) - len(batch.rest)
+        if self.first_event_ns is None:
+            self.first_event_ns = batch.stamps[0]
+        self.progress_ns = batch.stamps[-1]
+        self.sse.skip(len(batch.chunks))
+        self.answer.take_plain(batch.stamps, batch.chunks)
+        self._cap(self.sse)
+        if batch.rest:
+            self.feed(pieces[-1][0], batch.rest)
+
     def _collect(self, at: int, data: bytes) -> None:
         room = self._caps.error_bytes if self.error else self._caps.body_bytes
         over = self.bytes - room
@@ -122,6 +166,9 @@ class Intake:
     def _stream(self, at: int, sse: Decoder, data: bytes) -> None:
         for event in sse.feed(data):
             self._event(at, event)
+        self._cap(sse)
+
+    def _cap(self, sse: Decoder) -> None:
         if (
             self.bytes > self._caps.body_bytes
             or sse.pending > self._caps.line_bytes
@@ -146,11 +193,19 @@ class Intake:
         )
         if self.error or whole:
             return data
+        self._open_stream()
+        return data
+
+    def _starts_as_stream(self, data: bytes) -> bool:
+        """Return whether these are the first bytes of a body, and a data field."""
+        fresh = self.sse is None and not self._body and not self._sniffed
+        return fresh and not self.error and data.startswith(b"data:")
+
+    def _open_stream(self) -> None:
         self.sse = Decoder()
         kind = self.headers.get("Content-Type", "").lower()
         if kind and "event-stream" not in kind:
             self.flags.add(Flag.CONTENT_TYPE_MISMATCH)
-        return data
 
     def _tells(self) -> bool:
         """Return whether the first bytes suffice: bare JSON needs its first line."""

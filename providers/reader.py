@@ -1,6 +1,6 @@
 """From the bytes of one response to one Reply, without any I/O."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -56,6 +56,10 @@ class Reader:
     def feed(self, at: int, data: bytes) -> None:
         """Take bytes of the body that reached the process at one moment."""
         self.seen.feed(at, data)
+
+    def feed_all(self, pieces: Sequence[tuple[int, bytes]]) -> None:
+        """Take several pieces of the body, each with its moment, as `feed` would."""
+        self.seen.feed_all(pieces)
 
     def close(
         self,

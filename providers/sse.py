@@ -46,6 +46,18 @@ class Decoder:
         """Return the bytes held of a line or an event that has not ended yet."""
         return self._pending
 
+    @property
+    def between(self) -> bool:
+        """Return whether the stream stands between two events, with nothing open."""
+        return not (
+            self._pending or self._data or self._name or self._after_cr or self._head
+        )
+
+    def skip(self, n: int) -> None:
+        """Count events that were read without this decoder; it stands `between`."""
+        self._head = None
+        self.fields += n
+
     def feed(self, data: bytes) -> list[Event]:
         """Take the next bytes and return the events that they complete."""
         if self._head is not None:

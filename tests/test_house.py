@@ -22,14 +22,14 @@ ORDER = {
     "scenarios": "request prompts form checks content scenario session load plan",
     "data": "row timeline prices migrations store query export",
     "providers": "outcome reply secret provider usage sse dialect errors generic "
-    "ourtoken openrouter zai registry limits lenient calls answer intake verdict audit "
-    "reader tap egress failure line exchange wire simulator",
+    "ourtoken openrouter zai registry limits lenient calls plain answer intake verdict "
+    "audit reader tap egress failure line exchange wire simulator",
     "providers.simulator": "profile faults bill truth cache asked prose values answer "
-    "pace refusal frames script director host serve spawn __main__",
+    "pace refusal frames script director host serve spawn metronome __main__",
     "compare": "run judge show serve cli",
-    "compare.run": "mistakes clock budget gate hosts config prepare engine measure "
-    "tally attend conduct",
-    "compare.judge": "tally stats contrast lines",
+    "compare.run": "mistakes clock budget gate hosts config prepare descriptors "
+    "engine monitor calibrate measure tally attend conduct claims selftest",
+    "compare.judge": "tally stats contrast lines validity",
     "compare.show": "words style boxes panels placing tables charts",
     "compare.serve": "probe",
 }

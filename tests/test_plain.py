@@ -1,0 +1,153 @@
+"""The fast way of reading a stream gives what the general way gives."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from providers.plain import plain
+from providers.reader import Reader
+from providers.registry import DIALECTS, dialect
+
+TEXT = st.text(max_size=6)
+MAYBE = st.one_of(st.none(), TEXT)
+USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+
+DELTA = st.fixed_dictionaries(
+    {},
+    optional={
+        "role": st.just("assistant"),
+        "content": st.one_of(
+            MAYBE, st.just([{"type": "text", "text": "part"}]), st.just(7)
+        ),
+        "reasoning_content": MAYBE,
+        "reasoning": MAYBE,
+        "reasoning_details": st.sampled_from([None, [], [{"text": "hm"}]]),
+        "refusal": MAYBE,
+        "tool_calls": st.sampled_from(
+            [None, [], [{"index": 0, "id": "c", "function": {"name": "f"}}]]
+        ),
+    },
+)
+CHOICE = st.fixed_dictionaries(
+    {},
+    optional={
+        "index": st.integers(0, 1),
+        "delta": st.one_of(st.none(), DELTA),
+        "finish_reason": st.sampled_from([None, "stop", "length", "error", "odd"]),
+        "error": st.sampled_from([None, {"message": "no"}]),
+    },
+)
+CHUNK = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": st.sampled_from([None, "a", "a", "a", "b", ""]),
+        "object": st.sampled_from(["chat.completion.chunk", "error"]),
+        "model": st.sampled_from([None, "m", "m", "n"]),
+        "provider": MAYBE,
+        "system_fingerprint": MAYBE,
+        "choices": st.one_of(st.none(), st.lists(CHOICE, max_size=2)),
+        "usage": st.sampled_from([None, USAGE, {}]),
+        "error": st.sampled_from([None, {"code": 429}, "no"]),
+        "x_groq": st.sampled_from([None, {"usage": USAGE}]),
+        "detail": st.sampled_from([None, "no"]),
+        "success": st.sampled_from([None, True, False]),
+    },
+)
+PLAIN = st.builds(
+    lambda text, kind: {
+        "id": "a",
+        "object": "chat.completion.chunk",
+        "model": "m",
+        "choices": [{"index": 0, "delta": {kind: text}, "finish_reason": None}],
+    },
+    TEXT,
+    st.sampled_from(["content", "content", "reasoning_content"]),
+)
+EVENT = st.one_of(
+    PLAIN.map(lambda chunk: f"data: {json.dumps(chunk)}\n\n"),
+    PLAIN.map(lambda chunk: f"data: {json.dumps(chunk)}\n\n"),
+    PLAIN.map(lambda chunk: f"data: {json.dumps(chunk, separators=(',', ':'))}\n\n"),
+    CHUNK.map(lambda chunk: f"data: {json.dumps(chunk)}\n\n"),
+    st.sampled_from(
+        [
+            ": ping\n\n",
+            "data: [DONE]\n\n",
+            "data:\n\n",
+            "data: {}\r\n\r\n",
+            "data: {},{}\n\n",
+            "data: 1],[2\n\n",
+            "data: nonsense\n\n",
+            "event: error\ndata: {}\n\n",
+            'data: {"id":"a",\ndata: "choices":[]}\n\n',
+        ]
+    ),
+)
+
+
+def read(name, pieces, *, at_once):
+    reader = Reader(dialect(name), stream=True, max_tokens=100, model="m")
+    reader.head(1, 200, {"Content-Type": "text/event-stream"})
+    if at_once:
+        reader.feed_all(pieces)
+    else:
+        for at, data in pieces:
+            reader.feed(at, data)
+    return reader.close(9_999)
+
+
+@given(
+    name=st.sampled_from(sorted(DIALECTS)),
+    reads=st.lists(st.lists(EVENT, min_size=1, max_size=4), max_size=6),
+    torn=st.integers(0, 40),
+)
+def test_any_stream_gives_the_same_reply_either_way(name, reads, torn):
+    pieces = [(10 + n, "".join(events).encode()) for n, events in enumerate(reads)]
+    if pieces and torn:
+        at, last = pieces[-1]
+        pieces[-1:] = [(at, last[:torn]), (at + 1, last[torn:])]
+        pieces = [piece for piece in pieces if piece[1]]
+
+    assert read(name, pieces, at_once=True) == read(name, pieces, at_once=False)
+
+
+def usual(n):
+    choice = {"index": 0, "delta": {"content": "hi"}, "finish_reason": None}
+    chunk = {"id": "a", "created": 1, "model": "m", "choices": [choice]}
+    return [b"data: " + json.dumps(chunk).encode() + b"\n\n"] * n
+
+
+@pytest.mark.parametrize("per_read", [1, 3, 64])
+def test_the_usual_stream_takes_the_fast_way_whole(per_read):
+    events = usual(64)
+    pieces = [
+        (at, b"".join(events[at : at + per_read])) for at in range(0, 64, per_read)
+    ]
+
+    batch = plain(pieces)
+
+    assert len(batch.chunks) == 64
+    assert batch.pieces == len(pieces)
+    assert batch.rest == b""
+
+
+def test_the_closing_events_are_left_for_the_general_way():
+    closing = (
+        b'data: {"id":"a","choices":[{"delta":{},"finish_reason":"stop"}]}\n\n'
+        b'data: {"id":"a","choices":[],"usage":{"completion_tokens":3}}\n\n'
+        b"data: [DONE]\n\n"
+    )
+    pieces = [(1, usual(1)[0]), (2, b"".join(usual(2)) + closing)]
+
+    batch = plain(pieces)
+
+    assert (len(batch.chunks), batch.pieces) == (3, 2)
+    assert batch.stamps == [1, 2, 2]
+    assert batch.rest == closing
+
+
+def test_what_needs_a_second_look_is_not_plain():
+    for event in (b'{"choices":null}', b'{"choices":[{"delta":{"content":7}}]}', b"[]",
+                  b'{"choices":[{"delta":{"tool_calls":[{}]}}]}', b"nonsense"):  # fmt: skip
+        assert plain([(1, b"data: " + event + b"\n\n")]) is None
