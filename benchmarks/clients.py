@@ -7,6 +7,7 @@ it measured of TTFT and TPOT (ms) where it measures.
 
 import argparse
 import asyncio
+import importlib
 import json
 import resource
 import sys
@@ -159,6 +160,16 @@ def spread(values: list[float]) -> dict[str, float] | None:
     return {k: round(ordered[int(q * (len(ordered) - 1))], 3) for k, q in at.items()}
 
 
+def ready(client: str) -> None:
+    """Import what a client needs, so that its cost is of requests and not of imports."""
+    needed = {
+        "plain": ["aiohttp", "orjson"],
+        "h2h": ["compare.run.conduct", "data.query"],
+    }
+    for module in needed.get(client, []):
+        importlib.import_module(module)
+
+
 def main() -> None:
     """Run one client and print what it cost."""
     import uvloop
@@ -169,6 +180,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, required=True)
     parser.add_argument("--streams", type=int, required=True)
     given = parser.parse_args()
+    ready(given.client)
     before = resource.getrusage(resource.RUSAGE_SELF)
     start = time.perf_counter()
     found = uvloop.run(CLIENTS[given.client](given.url, given.requests, given.streams))

@@ -16,14 +16,21 @@ def pack(events: Sequence[tuple[int, int]], origin_ns: int) -> bytes:
     its predecessor (or the origin) counts as gap 0. ValueError for another kind.
     """
     packed = bytearray()
-    last_us = 0
+    last_us, last_ns = 0, origin_ns
     for at_ns, kind in events:
         if not 0 <= kind < KINDS:
             raise ValueError(f"event kind {kind} is not one of 0 to {KINDS - 1}")
+        if at_ns == last_ns:  # many events come in one read
+            packed.append(kind)
+            continue
         # The moment is rounded, not the gap: rounded gaps would add up to a drift.
         at_us = max((at_ns - origin_ns + US // 2) // US, last_us)
-        _append(packed, (at_us - last_us) << 2 | kind)
-        last_us = at_us
+        value = (at_us - last_us) << 2 | kind
+        while value > 0x7F:
+            packed.append(value & 0x7F | 0x80)
+            value >>= 7
+        packed.append(value)
+        last_us, last_ns = at_us, at_ns
     return bytes(packed)
 
 
@@ -38,13 +45,6 @@ def unpack(blob: bytes, origin_ns: int) -> list[tuple[int, int]]:
         at_us += value >> 2
         events.append((origin_ns + at_us * US, value & 3))
     return events
-
-
-def _append(packed: bytearray, value: int) -> None:
-    while value > 0x7F:
-        packed.append(value & 0x7F | 0x80)
-        value >>= 7
-    packed.append(value)
 
 
 def _varints(blob: bytes) -> Iterator[int]:

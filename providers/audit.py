@@ -34,6 +34,8 @@ def plausible(intake: Intake, request_bytes: int) -> Usage | None:
         doubtful |= {"prompt_tokens", "total_tokens"}
     if doubtful or answer.usage_odd:
         intake.flags.add(Flag.USAGE_IMPLAUSIBLE)
+    if not doubtful:
+        return usage
     return msgspec.structs.replace(usage, **dict.fromkeys(doubtful))
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from functools import lru_cache
 from time import perf_counter_ns
 
 import aiohttp
@@ -52,8 +53,7 @@ class Exchange:
         self._late = False
         self._scope = asyncio.timeout(None)
         self._timer: asyncio.TimerHandle | None = None
-        shortest = min(msgspec.structs.astuple(deadlines))
-        self._tick_s = min(TICK_S, max(shortest / 4, SHORTEST_TICK_S))
+        self._tick_s = _tick_of(deadlines)
 
     def end(self, outcome: Outcome | None) -> None:
         """End the exchange now, with this outcome or as it stands (None)."""
@@ -89,7 +89,6 @@ class Exchange:
         async with line.session.post(
             line.url,
             data=self._body,
-            headers=line.headers,
             allow_redirects=False,
             proxy=line.provider.proxy,
         ) as response:
@@ -167,11 +166,18 @@ class Exchange:
         return self._reader.close(
             tape.eof or perf_counter_ns(),
             self._ending or too_much,
-            stamps=_moments(tape, self._line.url),
+            stamps=_moments(tape, secure=self._line.url.scheme == "https"),
             error=error,
             conn_reused=tape.reused,
             body_sha256=hashlib.sha256(self._body).hexdigest(),
         )
+
+
+@lru_cache(maxsize=64)
+def _tick_of(deadlines: Deadlines) -> float:
+    """Return how often to look, so that no deadline is missed by much."""
+    shortest: float = min(msgspec.structs.astuple(deadlines))
+    return min(TICK_S, max(shortest / 4, SHORTEST_TICK_S))
 
 
 async def _whole(content: aiohttp.StreamReader) -> None:
@@ -182,13 +188,13 @@ async def _whole(content: aiohttp.StreamReader) -> None:
     await content.wait_eof()
 
 
-def _moments(tape: tap.Tape, url: str) -> dict[str, int | None]:
+def _moments(tape: tap.Tape, *, secure: bool) -> dict[str, int | None]:
     """Return the stamps and durations that the tape holds, by their names."""
     moments = {"sent": tape.sent, "headers": tape.headers}
     if tape.reused is False and tape.tcp is not None:
         begun = tape.resolved or tape.opening or tape.tcp
         moments["dns"] = tape.dns
         moments["connect"] = tape.tcp - begun
-        if url.startswith("https:") and tape.secured is not None:
+        if secure and tape.secured is not None:
             moments["tls"] = tape.secured - tape.tcp
     return moments

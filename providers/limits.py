@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 from providers.secret import mask
 
 MAX_WAIT_S = 86_400.0
+_TELLS = re.compile(r"rate-?limit|retry-after", re.IGNORECASE)
 _NUMBER = re.compile(r"\d{1,12}(\.\d{1,9})?", re.ASCII)
 
 
@@ -18,6 +19,8 @@ def rate_limits(
 
     Values are as they came but for keys (`spelled`, see `secret.forms`) and length.
     """
+    if not _TELLS.search("\n".join(headers)):
+        return None
     found = {
         # Header bytes that are no UTF-8 come as lone surrogates, which no row takes.
         name.lower(): mask(value, spelled).encode("utf-8", "replace").decode()[:100]
@@ -33,6 +36,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     Milliseconds (`retry-after-ms`), seconds and HTTP dates are read; a date counts
     from the response's own `Date`, so a skewed clock does no harm (RFC 9110, 10.2.3).
     """
+    if not _TELLS.search("\n".join(headers)):
+        return None
     lowered = {name.lower(): value.strip() for name, value in headers.items()}
     if _NUMBER.fullmatch(lowered.get("retry-after-ms", "")):
         return min(float(lowered["retry-after-ms"]) / 1000, MAX_WAIT_S)

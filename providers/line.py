@@ -7,6 +7,7 @@ from typing import Self
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from providers import tap
 from providers.dialect import Dialect
@@ -24,8 +25,7 @@ class Line(msgspec.Struct, frozen=True):
     provider: Provider
     dialect: Dialect
     session: aiohttp.ClientSession
-    url: str
-    headers: dict[str, str]
+    url: URL
 
     @classmethod
     def open(cls, provider: Provider, *, concurrency: int, fresh: bool) -> Self:
@@ -46,6 +46,7 @@ class Line(msgspec.Struct, frozen=True):
         )
         session = aiohttp.ClientSession(
             connector=connector,
+            headers=_headers(provider),
             request_class=tap.Request,
             # Our own deadlines rule; aiohttp's default total of 300 s covers the body.
             timeout=aiohttp.ClientTimeout(
@@ -57,9 +58,7 @@ class Line(msgspec.Struct, frozen=True):
             max_line_size=LONGEST_FIELD,
             max_field_size=LONGEST_FIELD,
         )
-        return cls(
-            provider, dialect(provider.dialect), session, url, _headers(provider)
-        )
+        return cls(provider, dialect(provider.dialect), session, URL(url))
 
 
 def _headers(provider: Provider) -> dict[str, str]:

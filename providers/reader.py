@@ -133,7 +133,10 @@ def _name(text: str | None, clean: Clean) -> str | None:
     """Return a name that a host gave: clean, short, and storable (no surrogates)."""
     if not text:
         return None
-    return clean(text).encode("utf-8", "replace").decode()[:NAME_CHARS]
+    text = clean(text)
+    if not text.isascii():
+        text = text.encode("utf-8", "replace").decode()
+    return text[:NAME_CHARS]
 
 
 def _clean_usage(usage: Usage | None, clean: Clean) -> Usage | None:

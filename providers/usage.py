@@ -37,6 +37,8 @@ _DECIMAL = re.compile(r"-?\d{1,20}(\.\d{1,30})?([eE][+-]?\d{1,3})?", re.ASCII)
 
 def exact(value: Any) -> int | None:
     """Return a count that is exactly an integer (12, 12.0 or "12"), else None."""
+    if type(value) is int and 0 <= value < MAX_COUNT:
+        return value
     if isinstance(value, bool):
         return None
     if isinstance(value, float) and value.is_integer():
@@ -48,14 +50,14 @@ def exact(value: Any) -> int | None:
     return None
 
 
-def _at(raw: Any, path: tuple[str, ...]) -> Any:
-    for key in path:
-        raw = raw.get(key) if isinstance(raw, dict) else None
-    return raw
-
-
 def _first(raw: dict[str, Any], paths: tuple[tuple[str, ...], ...]) -> Any:
-    return next((v for path in paths if (v := _at(raw, path)) is not None), None)
+    for path in paths:
+        value: Any = raw
+        for key in path:
+            value = value.get(key) if isinstance(value, dict) else None
+        if value is not None:
+            return value
+    return None
 
 
 def read_usage(raw: dict[str, Any], source: str) -> tuple[Usage, bool]:
