@@ -161,7 +161,7 @@ def spread(values: list[float]) -> dict[str, float] | None:
 
 
 def ready(client: str) -> None:
-    """Import what a client needs, so that its cost is of requests and not of imports."""
+    """Import what a client needs: its cost is that of requests, not of imports."""
     needed = {
         "plain": ["aiohttp", "orjson"],
         "h2h": ["compare.run.conduct", "data.query"],

@@ -220,6 +220,13 @@ def m001(db: Database) -> None:
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
+@migrations()
+def m002(db: Database) -> None:
+    """Let a run say how exact its bench was before it, and how that fared during it."""
+    db.execute("ALTER TABLE runs ADD COLUMN floor TEXT")
+    db.execute("ALTER TABLE runs ADD COLUMN health TEXT")
+
+
 def upgrade(conn: sqlite3.Connection, path: Path) -> None:
     """Bring an empty database or one of ours to the newest schema, or change nothing.
 

@@ -125,7 +125,8 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     `running`, `done`, `interrupted` or `crashed`. `validity` is None until the run
     has been judged. The other texts are JSON: `reasons`, `job` (redacted), `versions`,
     `machine`, `tags`, `prices` (the rows of the price list that this run was charged
-    by), `providers`, `scenarios`.
+    by), `providers`, `scenarios`, `floor` (the bench's own error before the run; None:
+    not measured) and `health` (how the bench fared; None until the end).
     """
 
     run_id: str
@@ -144,6 +145,8 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     providers: str
     scenarios: str
     seed: int
+    floor: str | None = None
+    health: str | None = None
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):

@@ -42,8 +42,8 @@ def _insert(table: str, record: type[msgspec.Struct]) -> str:
 INSERT_RUN = _insert("runs", RunRow)
 INSERT_REQUEST = _insert("requests", Row)
 INSERT_CHECK = _insert("checks", CheckRow)
-END_RUN = """UPDATE runs SET status = ?, validity = ?, reasons = ?, ended_at = ?
-    WHERE run_id = ?"""
+END_RUN = """UPDATE runs SET status = ?, validity = ?, reasons = ?, ended_at = ?,
+    health = ? WHERE run_id = ?"""
 RESUME_RUN = """UPDATE runs SET status = 'running', validity = NULL, reasons = '[]',
     ended_at = NULL WHERE run_id = ?"""
 DELETE_RUN = [
@@ -133,12 +133,13 @@ class Store:
         validity: str | None,
         reasons: str,
         ended_at: str,
+        health: str | None = None,
     ) -> None:
         """Store how a run ended and wait until it and all its rows are on disk.
 
-        `reasons` is a JSON list, `ended_at` UTC in ISO 8601.
+        `reasons` is a JSON list, `ended_at` UTC in ISO 8601, `health` a JSON object.
         """
-        self._do((END_RUN, (status, validity, reasons, ended_at, run_id)))
+        self._do((END_RUN, (status, validity, reasons, ended_at, health, run_id)))
 
     def delete_run(self, run_id: str) -> None:
         """Delete a run with its rows and checks; an unknown id is no error."""

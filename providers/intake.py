@@ -16,13 +16,15 @@ from providers.sse import BOM, Decoder, Event
 SNIFF_BYTES = 65_536
 EXTRA_EVENTS = 4_096
 UNPLAIN = 3
+OPENING_BYTES = 512
 _BLANK = BOM + b" \t\r\n"
 
 
 class Intake:
     """One response as far as it has come: its head, its body, its answer.
 
-    `sse` is None unless the body is a stream. `body_ns` is when the last bytes of a
+    `opening` is how the body began, as long as nothing in it was understood. `sse` is
+    None unless the body is a stream. `body_ns` is when the last bytes of a
     body that is none came, `progress_ns` when the last data event did. `over_cap`
     turns true when the response has sent more than it may, `torn` when it ended within
     an event.
@@ -43,6 +45,7 @@ class Intake:
         self.status: int | None = None
         self.headers: Mapping[str, str] = {}
         self.bytes = 0
+        self.opening = b""
         self.flags: set[Flag] = set()
         self.headers_ns: int | None = None
         self.first_event_ns: int | None = None
@@ -105,6 +108,8 @@ class Intake:
         self.bytes += len(data)
         if self.over_cap:
             return
+        if len(self.opening) < OPENING_BYTES and not self.answer.n_read:
+            self.opening += data[:OPENING_BYTES]
         if self.sse is None and not self._body:
             data = self._sniff(data)
         if self.sse is not None:

@@ -97,7 +97,6 @@ def _split(base_url: str) -> SplitResult:
         url = urlsplit(base_url.strip())
         usable = url.scheme in {"http", "https"} and bool(url.hostname)
         usable &= not re.search(r"[\s\x00-\x1f\\]", base_url.strip())
-        _ = url.port  # a bad port is only noticed when it is read
     except ValueError:
         usable = False
     if not usable:
@@ -107,6 +106,13 @@ def _split(base_url: str) -> SplitResult:
             f"base_url {start!r} must be an http:// or https:// address, "
             "such as https://api.example.com/v1"
         )
+    try:
+        _ = url.port  # a bad port is only noticed when it is read
+    except ValueError:
+        raise ProviderError(
+            f"base_url of host {url.hostname} has an impossible port: give 1 to 65535, "
+            "such as https://api.example.com:8443/v1"
+        ) from None
     return url
 
 

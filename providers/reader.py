@@ -104,7 +104,9 @@ class Reader:
             upstream=_name(answer.upstream, clean),
             system_fingerprint=_name(answer.fingerprint, clean),
             error_code=_name(problem.code if problem else None, clean),
-            error_excerpt=self._excerpt((problem and problem.message) or error),
+            error_excerpt=self._excerpt(
+                (problem and problem.message) or error or self._strange(outcome)
+            ),
             retry_after_s=retry_after(headers),
             ratelimit=rate_limits(headers, spelled),
             body_sha256=body_sha256,
@@ -121,6 +123,12 @@ class Reader:
         }
         reached = {name: at for name, at in own.items() if at is not None}
         return Stamps(**{**known, **reached, **seen.answer.stamps, "end": end})
+
+    def _strange(self, outcome: Outcome) -> str | None:
+        """Return how a body began that was no answer: the evidence of what it was."""
+        if outcome not in {Outcome.WRONG_ANSWER_TYPE, Outcome.PROTOCOL_ERROR}:
+            return None
+        return self.seen.opening.decode("utf-8", "replace")
 
     def _excerpt(self, text: str | None) -> str | None:
         if not text:

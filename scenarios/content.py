@@ -18,7 +18,8 @@ ROLES: Final = ("system", "developer", "user", "assistant", "tool")
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
-Positive = Annotated[int, msgspec.Meta(ge=1)]
+Positive = Annotated[int, msgspec.Meta(ge=1, le=10**9)]
+Tokens = Annotated[int, msgspec.Meta(ge=1, le=10**7)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 Table = dict[str, Any]
 
@@ -43,7 +44,7 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     system: str | None = None
     user: str | None = None
-    tokens: Positive | None = None
+    tokens: Tokens | None = None
     nonce: bool = True
 
 

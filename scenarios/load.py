@@ -17,6 +17,9 @@ Arrivals = Literal["constant", "poisson", "gamma"]
 
 DEFAULT_BLOCKS: Final = 100
 OPEN_LOOP_CAP: Final = 1000
+MOST_SLOTS: Final = 100_000
+MOST_PER_S: Final = 100_000.0
+MOST_BLOCKS: Final = 10**15
 STARTS_PER_S: Final = 200
 LONGEST_RAMP_S: Final = 5.0
 
@@ -162,6 +165,8 @@ def _faults(load: Load) -> Iterator[str]:
     if load.arrival not in get_args(Arrivals):
         remedy = nearest(str(load.arrival), get_args(Arrivals))
         yield f"no arrival named {load.arrival!r}; {remedy}"
+    if load.arrival != "constant" and not load.rates:
+        yield f"arrival {load.arrival} needs a rate: without one the loop is closed"
     if load.burstiness != 1 and load.arrival != "gamma":
         yield f"burstiness is for arrival gamma, not {load.arrival}; set one of them"
 
@@ -170,12 +175,18 @@ def _bounds(
     load: Load,
 ) -> list[tuple[str, tuple[Any, ...], Callable[[float], bool], str]]:
     return [
-        ("rate", load.rates, _positive, "above 0 and finite"),
-        ("concurrency", load.concurrencies, _whole, "at least 1"),
+        ("rate", load.rates, lambda r: 0 < r <= MOST_PER_S, "above 0, at most 100000"),
+        ("concurrency", load.concurrencies, _slots, "1 to 100000"),
         ("burstiness", (load.burstiness,), _positive, "above 0 and finite"),
         ("duration", (load.duration,), _positive, "above 0 and finite"),
-        ("max_requests", (load.max_requests,), _whole, "at least 1"),
-        ("warmup", (load.warmup,), lambda n: n >= 0, "0 or more"),
+        (
+            "max_requests",
+            (load.max_requests,),
+            lambda n: 1 <= n <= MOST_BLOCKS,
+            f"1 to {MOST_BLOCKS}",
+        ),
+        ("warmup", (load.warmup,), lambda n: 0 <= n <= MOST_BLOCKS, "0 or more"),
+        ("seed", (load.seed,), lambda n: abs(n) < 2**63, "a 64-bit integer"),
         ("ramp", (load.ramp,), lambda s: 0 <= s < math.inf, "0 or more and finite"),
     ]
 
@@ -184,8 +195,8 @@ def _positive(value: float) -> bool:
     return 0 < value < math.inf
 
 
-def _whole(value: float) -> bool:
-    return value >= 1
+def _slots(value: float) -> bool:
+    return 1 <= value <= MOST_SLOTS
 
 
 def _numbers(value: object, where: str) -> list[object]:

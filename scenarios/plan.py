@@ -4,7 +4,8 @@ import hashlib
 import itertools
 import math
 import random
-from collections.abc import Iterator
+import sys
+from collections.abc import Container, Iterator
 
 import msgspec
 
@@ -15,6 +16,9 @@ from scenarios.session import case
 
 UNCOUNTED_BLOCKS = 10**9
 """Where nobody knows how many blocks a segment has, each gets so many numbers."""
+
+EVERY = range(sys.maxsize)
+"""All sessions of a segment."""
 
 Lane = tuple[str, ...]
 Block = tuple[Arrival, ...]
@@ -126,12 +130,20 @@ def lanes(plan: Plan) -> tuple[Lane, ...]:
     return (plan.providers,)
 
 
-def units(plan: Plan, segment: Segment, lane: Lane) -> Iterator[Unit]:
+def shard(index: int, of: int) -> range:
+    """Return which sessions part `index` (from 0) of `of` equal parts takes."""
+    return range(index, sys.maxsize, of)
+
+
+def units(
+    plan: Plan, segment: Segment, lane: Lane, among: Container[int] = EVERY
+) -> Iterator[Unit]:
     """Yield the sessions of a segment for the providers of a lane, one at a time.
 
     Ends after `n_blocks` blocks, or in an open loop with the last session due before
     `duration`; in a closed loop without a count it never ends. Every lane gets the
-    same blocks at the same times with the same numbers.
+    same blocks at the same times with the same numbers. `among` says which sessions
+    to yield, by number; they are the same whichever others are left out.
     """
     rng = random.Random(_key(plan, segment, "order"))
     pause = segment.scenario.session.gap if segment.scenario.session else 0.0
@@ -139,8 +151,13 @@ def units(plan: Plan, segment: Segment, lane: Lane) -> Iterator[Unit]:
         size = _size(segment, index)
         if not size:
             return
-        asked = itertools.islice(_asked(plan, segment, index, due), size)
-        blocks = tuple(_block(plan, one, lane, rng) for one in asked)
+        orders = [_order(plan, rng) for _ in range(size)]
+        if index not in among:
+            continue
+        asked = _asked(plan, segment, index, due)
+        blocks = tuple(
+            _block(one, lane, order) for order, one in zip(orders, asked, strict=False)
+        )
         yield Unit(blocks=blocks, gap=pause, due=due)
 
 
@@ -237,10 +254,18 @@ def _asked(
         )
 
 
-def _block(plan: Plan, asked: Arrival, lane: Lane, rng: random.Random) -> Block:
+def _order(plan: Plan, rng: random.Random) -> list[tuple[int, str]]:
+    """Return the providers of one block and their places, in the order it asks them.
+
+    All of them, before a lane is picked, and for sessions of other parts too: so
+    everybody draws the same.
+    """
     order = list(enumerate(plan.providers))
-    # Shuffled whole before the lane is picked, so that every lane draws the same.
     rng.shuffle(order)
+    return order
+
+
+def _block(asked: Arrival, lane: Lane, order: list[tuple[int, str]]) -> Block:
     return tuple(
         msgspec.structs.replace(asked, seq=asked.seq + place, provider=name)
         for place, name in order

@@ -318,7 +318,14 @@ def test_cli_explains_every_exit_code_it_can_leave_with():
 def test_cli_explains_every_key_of_a_job():
     text = section("docs/cli.md", "## The job file")
     keys = set(HostTable.__struct_fields__) | LOAD_KEYS
-    keys |= {*Deadlines.__struct_fields__, "run", "day", "every", "connection"}
+    keys |= {
+        *Deadlines.__struct_fields__,
+        "run",
+        "day",
+        "every",
+        "connection",
+        "workers",
+    }
     assert keys <= set(table(text))
     assert {f"[{name}]" for name in NOT_YET} <= quoted(text)
     assert set(DIALECTS) <= quoted(text)

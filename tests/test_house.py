@@ -27,8 +27,9 @@ ORDER = {
     "providers.simulator": "profile faults bill truth cache asked prose values answer "
     "pace refusal frames script director host serve spawn metronome __main__",
     "compare": "run judge show serve cli",
-    "compare.run": "mistakes clock budget gate hosts config prepare descriptors "
-    "engine monitor calibrate measure tally attend conduct claims selftest",
+    "compare.run": "mistakes clock calm budget gate hosts config prepare "
+    "descriptors engine monitor calibrate measure tally attend letters lost worker "
+    "fleet conduct claims selftest",
     "compare.judge": "tally stats contrast lines validity",
     "compare.show": "words style boxes panels placing tables charts",
     "compare.serve": "probe",
@@ -48,6 +49,7 @@ DOORS = {
         "providers.exchange",
         "providers.simulator",
     },
+    "yarl": {"providers.line"},
     "asyncio_throttle": {"compare.run.gate"},
     "sqlite_utils": {"data.migrations", "data.store", "data.query"},
     "pyarrow": {"data.export"},
@@ -55,7 +57,7 @@ DOORS = {
     "numpy": {"compare.judge", "compare.show"},
     "click": {"compare.cli"},
     "rich": {"compare.cli", "compare.show"},
-    "uvloop": {"compare.cli"},
+    "uvloop": {"compare.cli", "compare.run.worker"},
     "re2": {"scenarios.checks"},
 }
 

@@ -148,6 +148,11 @@ def test_the_closing_events_are_left_for_the_general_way():
 
 
 def test_what_needs_a_second_look_is_not_plain():
-    for event in (b'{"choices":null}', b'{"choices":[{"delta":{"content":7}}]}', b"[]",
-                  b'{"choices":[{"delta":{"tool_calls":[{}]}}]}', b"nonsense"):  # fmt: skip
+    for event in (
+        b'{"choices":null}',
+        b'{"choices":[{"delta":{"content":7}}]}',
+        b'{"choices":[{"delta":{"tool_calls":[{}]}}]}',
+        b"[]",
+        b"nonsense",
+    ):
         assert plain([(1, b"data: " + event + b"\n\n")]) is None

@@ -37,8 +37,15 @@ def blocks_of(plan, lane=None, most=200):
     ]
 
 
+def sensible(*scenes, arrival, rates, **load):
+    """Return a plan whose arrival process has a rate to it."""
+    return plan_of(
+        *scenes, arrival=arrival if rates else "constant", rates=rates, **load
+    )
+
+
 plans = st.builds(
-    plan_of,
+    sensible,
     st.sampled_from([PING, PAIR]),
     st.just(TOOLS),
     providers=st.lists(st.sampled_from("abcdef"), min_size=1, unique=True),

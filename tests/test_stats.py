@@ -129,7 +129,7 @@ def test_a_summary_adds_up():
     assert each.passed_share == pytest.approx(0.5)
     assert each.n_checked == 4
     assert each.span_s == 10
-    assert each.achieved_rps == pytest.approx(0.5)
+    assert each.achieved_rps == pytest.approx(1.0)
     assert each.system_tps == pytest.approx(4.0)
 
 

@@ -58,6 +58,8 @@ def print_estimate(found: dict[str, Any], *, as_json: bool) -> None:
         if n is None:
             dollars = "no bound (a duration decides); give --budget"
         click.echo(f"{host['provider']:<{width}}  {requests:>9} requests  {dollars}")
+    if found["budget_usd"] is not None:
+        click.echo(f"the run stops before ${found['budget_usd']:,.4f} (budget)")
     sums = [host["most_usd"] for host in found["hosts"]]
     if None not in sums and len(sums) > 1:
         click.echo(f"{'total':<{width}}  {'':>9}           at most ${sum(sums):,.4f}")

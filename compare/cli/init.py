@@ -71,6 +71,7 @@ max_requests = 100                 # measured blocks a scenario and step
 # seed = 0
 # connection = "warm"              # cold opens a connection for every request
 # unpaired = false                 # true frees the hosts from each other
+# workers = 1                      # processes that share the load
 
 [budget]
 run = 1.00                         # USD; stops before it could be exceeded

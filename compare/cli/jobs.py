@@ -19,6 +19,7 @@ LOAD_FLAGS = (
     "seed",
     "ramp",
     "unpaired",
+    "workers",
 )
 
 
@@ -72,7 +73,7 @@ WHO = (
         help="A host's price in USD per 1M tokens. Repeatable.",
     ),
     click.option(
-        "--max-tokens", type=click.IntRange(1), help="Overrides the scenario's."
+        "--max-tokens", type=click.IntRange(1, 10**9), help="Overrides the scenario's."
     ),
     click.option(
         "--budget", metavar="USD", help="Stop before the worst case could exceed this."
@@ -132,6 +133,11 @@ LOAD = (
         is_flag=True,
         default=None,
         help="Free the hosts from each other, to find their capacity.",
+    ),
+    click.option(
+        "--workers",
+        type=click.IntRange(1),
+        help="Share the load among so many processes (default: 1).",
     ),
 )
 

@@ -3,6 +3,7 @@
 import os
 import sys
 from importlib import import_module, metadata
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -25,6 +26,7 @@ VERBS: dict[str, str] = {
     "usage": "Show tokens and spend by host, model and day.",
     "init": "Write a commented job file.",
     "doctor": "Check keys, versions and this machine.",
+    "selftest": "Prove the bench's accuracy on this machine.",
 }
 
 
@@ -74,6 +76,8 @@ def h2h() -> None:
 
 def main(args: list[str] | None = None) -> NoReturn:
     """Run `h2h` and leave with the exit code that its documentation promises."""
+    if sys.stdout is None:  # closed by whoever started us
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for the whole process
     try:
         status: Any = h2h.main(args=args, prog_name="h2h", standalone_mode=False)
     except click.exceptions.Exit as leave:
@@ -86,9 +90,12 @@ def main(args: list[str] | None = None) -> NoReturn:
     except click.ClickException as error:
         status = _say(_words(error), error.exit_code)
     except BrokenPipeError:
-        # The reader of our output has left; the interpreter must not try again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # its reader has left
         status = 0
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        status = _say(f"{place}{error.strerror or error}", 3)
+        _drop_output()
     except Exception as error:
         from compare.cli.errors import EXIT_CODES
 
@@ -96,6 +103,11 @@ def main(args: list[str] | None = None) -> NoReturn:
             raise
         status = _say(str(error), EXIT_CODES[type(error)])
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _drop_output() -> None:
+    """Send what is left to print nowhere: the interpreter would try once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _words(error: click.ClickException) -> str:

@@ -69,13 +69,13 @@ def print_contrasts(
     db: Path, run: str = LATEST, reference: str | None = None, *, as_json: bool = False
 ) -> None:
     """Print every host's contrasts with the reference, or as JSON."""
-    from compare.judge.contrast import contrasts
+    from compare.judge.contrast import contrasts, floors
     from compare.show.words import names_in
 
     row, timings = stored(db, run)
     hosts = names_in(row.providers)
     chosen = known_host(reference, hosts) or next(iter(hosts), None)
-    found = contrasts(timings, chosen)
+    found = contrasts(timings, chosen, floor_ms=floors(_floor(row)))
     if as_json:
         print_contrasts_json(row.run_id, chosen, found)
         return
@@ -104,12 +104,14 @@ def print_between(
     as_json: bool = False,
 ) -> None:
     """Print how run B's hosts differ from run A's, or as JSON."""
-    from compare.judge.contrast import between
+    from compare.judge.contrast import between, floors
     from compare.show.words import names_in
 
     (a, before), (b, after) = stored(db, runs[0]), stored(db, runs[1])
     chosen = known_host(reference, names_in(a.providers))
-    found = between(before, after, (a.run_id, b.run_id), chosen)
+    ones, others = floors(_floor(a)), floors(_floor(b))
+    worse = {name: max(ms, ones.get(name, 0.0)) for name, ms in (ones | others).items()}
+    found = between(before, after, (a.run_id, b.run_id), chosen, floor_ms=worse)
     if as_json:
         against = f"{chosen}@{a.run_id}" if chosen else None
         print_contrasts_json(a.run_id, against, found, run_id_b=b.run_id)
@@ -185,8 +187,14 @@ def run_facts(run: "RunRow", n: int) -> dict[str, Any]:
         "providers": names_in(run.providers),
         "scenarios": names_in(run.scenarios),
         "tags": json.loads(run.tags or "{}"),
+        "floor": _floor(run),
         "n": n,
     }
+
+
+def _floor(run: "RunRow") -> Any:
+    """Return the bench's own error as the run has it; None: not measured."""
+    return json.loads(run.floor or "null")
 
 
 def _flat(summary: "Summary") -> dict[str, Any]:

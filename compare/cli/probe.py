@@ -46,4 +46,5 @@ def probe(
         as_json=as_json,
         kind="probe",
         drive=lambda plan: driver(plan, pause, length),
+        calibrated=False,
     )

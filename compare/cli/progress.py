@@ -8,8 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from compare.run.engine import Engine
-    from compare.run.tally import Tally
+    from compare.run.tally import Sending, Tally
 
 LIVE_S = 0.25
 PLAIN_S = 5.0
@@ -17,7 +16,7 @@ PLAIN_S = 5.0
 
 @asynccontextmanager
 async def progress(
-    engine: "Engine", tally: "Tally", ui: str, planned: int | None
+    engine: "Sending", tally: "Tally", ui: str, planned: int | None
 ) -> AsyncIterator[None]:
     """Show how a run goes while the block runs; always on stderr."""
     kind = chosen(ui, sys.stderr)
@@ -43,7 +42,7 @@ def chosen(ui: str, stream: TextIO) -> str:
     return "live" if able else "plain"
 
 
-def line(engine: "Engine", tally: "Tally", planned: int | None) -> str:
+def line(engine: "Sending", tally: "Tally", planned: int | None) -> str:
     """Return the progress in one line of at most 80 columns for up to 3 hosts."""
     seconds = max(loop_seconds(tally), 1e-9)
     ok = tally.outcomes.get("ok", 0)
@@ -75,7 +74,7 @@ def loop_seconds(tally: "Tally") -> float:
     return time.monotonic() - tally.started
 
 
-async def _plain(engine: "Engine", tally: "Tally", planned: int | None) -> None:
+async def _plain(engine: "Sending", tally: "Tally", planned: int | None) -> None:
     while True:
         await asyncio.sleep(PLAIN_S)
         ttft = hosts(tally)
@@ -87,7 +86,7 @@ async def _plain(engine: "Engine", tally: "Tally", planned: int | None) -> None:
         )
 
 
-async def _live(engine: "Engine", tally: "Tally", planned: int | None) -> None:
+async def _live(engine: "Sending", tally: "Tally", planned: int | None) -> None:
     from rich.console import Console
     from rich.live import Live
     from rich.text import Text

@@ -10,6 +10,7 @@ from compare.cli import jobs
 from compare.cli.options import db_option, json_option
 
 if TYPE_CHECKING:
+    from compare.judge.validity import Judgement
     from compare.run.config import Job
     from compare.run.prepare import Run
     from compare.run.tally import Tally
@@ -34,6 +35,11 @@ EXITS = {"interrupted": 130, "budget": 5, "store": 1}
 @click.option(
     "--dry-run", is_flag=True, help="Print the requests and the most they can cost."
 )
+@click.option(
+    "--no-calibrate",
+    is_flag=True,
+    help="Do not measure the bench's own error first (it takes a second).",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Print each failed request.")
 def run(
     job: Path | None,
@@ -41,6 +47,7 @@ def run(
     as_json: bool,
     ui: str,
     dry_run: bool,
+    no_calibrate: bool,
     verbose: bool,
     **values: Any,
 ) -> int:
@@ -50,7 +57,14 @@ def run(
     wanted = read(job, jobs.flags_of(values))
     if dry_run:
         return _dry_run(wanted, as_json)
-    return carry_out(wanted, db, ui=ui, as_json=as_json, verbose=verbose)
+    return carry_out(
+        wanted,
+        db,
+        ui=ui,
+        as_json=as_json,
+        verbose=verbose,
+        calibrated=not no_calibrate,
+    )
 
 
 def carry_out(
@@ -62,24 +76,34 @@ def carry_out(
     verbose: bool = False,
     kind: str = "run",
     drive: Callable[["Plan"], Any] | None = None,
+    calibrated: bool = True,
 ) -> int:
     """Run a job, print what came of it, and return the exit code.
 
     `drive` makes, from the plan, what drives the engine; by default the whole plan.
+    With `calibrated` the bench measures its own error first.
     """
     from compare.cli.options import print_summary
+    from compare.cli.trust import Scales, floor_of, metronome, run_loop
+    from compare.run.descriptors import make_room, needed
     from compare.run.prepare import prepare
     from data.store import Store
 
     ready = prepare(job, kind)
+    make_room(needed(job))
+    if drive is None:
+        _tell_crowding(job.workers)
     limit = budget_left(job, db)
-    with Store.open(db) as store:
-        how: dict[str, Any] = {"limit_nusd": limit}
+    with metronome(calibrated) as host, Store.open(db) as store:
+        scales = Scales(ready)
+        how: dict[str, Any] = {"limit_nusd": limit, "judge": scales.judge}
+        how["watch"] = scales.watched(tell_failure if verbose else None)
+        how["floor"] = floor_of(host, job)
         if drive is not None:
             how["drive"] = drive(ready.plan)
-        tally, stopped = _loop(_watched(ready, store, ui, verbose, how))
+        tally, stopped = run_loop(_watched(ready, store, ui, how))
     print_summary(db, ready.run_id, as_json=as_json)
-    return _leave(ready, tally, stopped)
+    return _leave(ready, tally, stopped, scales.judgement)
 
 
 def budget_left(job: "Job", db: Path) -> int | None:
@@ -100,18 +124,24 @@ def budget_left(job: "Job", db: Path) -> int | None:
     return min(limits, default=None)
 
 
-def _loop(main: Any) -> Any:
-    try:
-        import uvloop
-    except ImportError:  # Windows has no uvloop
-        import asyncio
+def _tell_crowding(workers: int) -> None:
+    """Say so when workers will have to wait for each other's cores."""
+    import os
 
-        return asyncio.run(main)
-    return uvloop.run(main)
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # only Linux knows which cores are ours
+        cores = os.cpu_count() or 1
+    if workers > cores:
+        click.echo(
+            f"{workers} workers share {cores} core{'s' if cores > 1 else ''}: they "
+            "hold each other up, and what they measure may show it",
+            err=True,
+        )
 
 
 async def _watched(
-    ready: "Run", store: Any, ui: str, verbose: bool, how: dict[str, Any]
+    ready: "Run", store: Any, ui: str, how: dict[str, Any]
 ) -> tuple["Tally", str | None]:
     """Conduct the run with its progress shown and its signals minded."""
     import asyncio
@@ -128,8 +158,7 @@ async def _watched(
         mind_signals(engine)
         going.put_nowait((engine, tally))
 
-    watch = tell_failure if verbose else None
-    task = asyncio.create_task(conduct(ready, store, ready=start, watch=watch, **how))
+    task = asyncio.create_task(conduct(ready, store, ready=start, **how))
     first = asyncio.create_task(going.get())
     await asyncio.wait({task, first}, return_when=asyncio.FIRST_COMPLETED)
     if not first.done():
@@ -171,7 +200,9 @@ def mind_signals(engine: Any) -> None:
         loop.add_signal_handler(number, once)
 
 
-def _leave(ready: "Run", tally: "Tally", stopped: str | None) -> int:
+def _leave(
+    ready: "Run", tally: "Tally", stopped: str | None, judged: "Judgement | None"
+) -> int:
     """Return the exit code of a finished run, saying aloud what it means."""
     if stopped == "interrupted":
         click.echo(f"interrupted: run {ready.run_id} keeps its rows", err=True)
@@ -179,12 +210,27 @@ def _leave(ready: "Run", tally: "Tally", stopped: str | None) -> int:
     if tally.unreached:
         click.echo(f"error: {_mend(ready, tally)}", err=True)
         return 3
+    _tell_lost_address(ready, tally)
     if stopped == "budget":
         click.echo("budget reached: the next request might have exceeded it", err=True)
     if stopped is None and not tally.rows:
         click.echo("error: nothing was sent", err=True)
         return 4
-    return EXITS.get(stopped or "", 0)
+    invalid = judged is not None and judged.validity == "invalid"
+    if invalid and stopped is None:
+        click.echo("the run is invalid: the reasons stand above its table", err=True)
+    return EXITS.get(stopped or "", 4 if invalid else 0)
+
+
+def _tell_lost_address(ready: "Run", tally: "Tally") -> None:
+    """Say of each host whose every answer was a plain HTTP error where to look."""
+    for provider in ready.providers:
+        if set(tally.by_host.get(provider.name, ())) == {"http_error"}:
+            click.echo(
+                f"{provider.name}: every answer was an HTTP error; is its base_url "
+                f"right? {provider.base_url} (most hosts want /v1 at its end)",
+                err=True,
+            )
 
 
 REMEDIES = {

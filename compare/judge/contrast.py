@@ -23,6 +23,9 @@ RESAMPLES = 2000
 BATCH = 1_000_000
 DRAWS = 20_000_000
 
+NO_DIFFERENCE = "no difference shown"
+"""The verdict where two medians differ by less than the bench's own error."""
+
 Floats = NDArray[np.float64]
 Key = tuple[str, int]
 
@@ -33,7 +36,9 @@ class Contrast(msgspec.Struct, frozen=True, kw_only=True):
     `estimate` is median(provider) / median(reference) over `n_blocks` blocks in
     which both are ok and have the figure, `low` and `high` its 95 % bootstrap
     interval; all three are None below 11 blocks (`need_more` says how many are
-    missing) or when the reference's median is 0. `verdict` is not judged here: None.
+    missing) or when the reference's median is 0. `verdict` is `no difference shown`
+    where the medians differ by less than the bench's own error; else it is not judged
+    here: None.
     """
 
     provider: str
@@ -50,12 +55,17 @@ class Contrast(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def contrasts(
-    timings: Iterable[Timing], reference: str | None = None, *, seed: int = 0
+    timings: Iterable[Timing],
+    reference: str | None = None,
+    *,
+    seed: int = 0,
+    floor_ms: Mapping[str, float] | None = None,
 ) -> list[Contrast]:
     """Return every host's contrasts with the reference, within blocks.
 
     The default reference is the host of the first request. Load steps are pooled:
     a block holds one load for both hosts. `seed` makes the intervals repeatable.
+    `floor_ms` is the bench's own error by metric: what is below it is no difference.
     """
     rows = sorted(timings, key=lambda row: row.seq)
     if not rows:
@@ -69,7 +79,8 @@ def contrasts(
             for metric in CONTRASTED:
                 pairs = _paired(within, host, chosen, metric)
                 names = (host, chosen, scenario, metric)
-                found.append(_contrast(names, pairs, seed, paired=True))
+                each = _contrast(names, pairs, seed, paired=True)
+                found.append(_floored(each, pairs, floor_ms or {}))
     return found
 
 
@@ -80,6 +91,7 @@ def between(
     reference: str | None = None,
     *,
     seed: int = 0,
+    floor_ms: Mapping[str, float] | None = None,
 ) -> list[Contrast]:
     """Return how the hosts of run B differ from run A, scenario by scenario.
 
@@ -99,7 +111,8 @@ def between(
                 names = (f"{host}@{runs[1]}", f"{other}@{runs[0]}", scenario, metric)
                 ours = values(b[host][scenario], metric)
                 theirs = values(a[other][scenario], metric)
-                found.append(_contrast(names, (ours, theirs), seed, paired=False))
+                each = _contrast(names, (ours, theirs), seed, paired=False)
+                found.append(_floored(each, (ours, theirs), floor_ms or {}))
     return found
 
 
@@ -160,6 +173,34 @@ def _contrast(
         need_more=FLOOR - n if n < FLOOR else None,
         n_blocks=n,
     )
+
+
+def floors(floor: Mapping[str, float] | None) -> dict[str, float]:
+    """Return the bench's error in ms by metric, from a run's `floor` (None: unknown).
+
+    Its 99th percentile: the medians that are held against it have smaller ones.
+    """
+    if not floor:
+        return {}
+    span, token = floor["ttft_p99_ms"], floor["tpot_p99_ms"]
+    return {"ttft": span, "ttfa": span, "e2e": span, "tpot": token, "decode_tps": token}
+
+
+def _floored(
+    contrast: Contrast,
+    pairs: tuple[Sequence[float], Sequence[float]],
+    floor_ms: Mapping[str, float],
+) -> Contrast:
+    """Return the contrast with its verdict where the bench is no finer than it."""
+    least = floor_ms.get(contrast.metric)
+    if least is None or contrast.estimate is None:
+        return contrast
+    ours, theirs = (float(np.median(each)) for each in pairs)
+    if contrast.metric == "decode_tps":  # the rate of a time in ms
+        ours, theirs = 1000 / max(ours, 1e-9), 1000 / max(theirs, 1e-9)
+    if abs(ours - theirs) >= least:
+        return contrast
+    return msgspec.structs.replace(contrast, verdict=NO_DIFFERENCE)
 
 
 def _paired(

@@ -188,7 +188,7 @@ def _summary(rows: list[Timing]) -> Summary:
         n_checked=len(checked),
         start_s=start,
         span_s=span,
-        achieved_rps=counts.n_attempted / span if span else None,
+        achieved_rps=_starts_per_s(rows),
         system_tps=None if untold or not ok or not span else tokens / span,
     )
 
@@ -205,6 +205,13 @@ def _cache_hits(rows: Iterable[Timing]) -> float | None:
     ]
     whole = sum(prompt for _, prompt in both)
     return sum(cached for cached, _ in both) / whole if whole else None
+
+
+def _starts_per_s(rows: Iterable[Timing]) -> float | None:
+    """Return (n - 1) / (last start - first start); the drain at the end is no rate."""
+    sent = [row.sent_s for row in rows if row.sent_s is not None]
+    lasted = max(sent) - min(sent) if len(sent) > 1 else 0.0
+    return (len(sent) - 1) / lasted if lasted > 0 else None
 
 
 def _span(rows: Iterable[Timing]) -> tuple[float | None, float | None]:

@@ -5,11 +5,13 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 
 from compare.run.budget import Budget, billed, worst_of
+from compare.run.calm import calm
 from compare.run.clock import RealClock
 from compare.run.config import Job
-from compare.run.engine import Engine, Result
+from compare.run.engine import Engine, Part, Result
 from compare.run.gate import Ceiling
 from compare.run.measure import Context, measure
+from compare.run.monitor import Monitor, marked
 from compare.run.prepare import Run
 from data.row import CheckRow, Row
 from providers.provider import Deadlines
@@ -32,12 +34,15 @@ async def attend(
     limit_nusd: int | None = None,
     ready: Callable[[Engine], None] | None = None,
     drive: Drive = Engine.run,
+    part: Part | None = None,
+    monitor: Monitor | None = None,
 ) -> str | None:
     """Send what a run plans and emit its rows; return why it stopped early, or None.
 
     `origin` is the run's start on the monotonic clock, in ns. `limit_nusd` is what may
     be spent. `ready` is given the engine just before the first request. `drive` makes
-    it go; by default it runs the whole plan.
+    it go; by default it runs the whole plan, or this process's `part` of it.
+    `monitor` watches this process meanwhile.
     """
     async with Wire(
         run.providers,
@@ -45,29 +50,45 @@ async def attend(
         deadlines=run.job.deadlines,
         fresh=run.job.cold,
     ) as wire:
-        engine = _engine(run, wire, emit, origin, Budget(limit_nusd))
+        watch, mine = monitor or Monitor(), part or Part()
+        engine = _engine(run, wire, emit, origin, Budget(limit_nusd), mine, watch)
         if ready is not None:
             ready(engine)
-        await drive(engine)
+        with calm(), watch:
+            await drive(engine)
         return engine.stopped
 
 
-def _engine(run: Run, wire: Wire, emit: Emit, origin: int, budget: Budget) -> Engine:
-    context = Context(
+def context(run: Run, origin: int, worker: int = 0) -> Context:
+    """Return what the rows of one process share; `origin` is as in `attend`."""
+    return Context(
         run_id=run.run_id,
         origin=origin,
         providers={provider.name: provider for provider in run.providers},
         prices=run.job.prices,
         checks=_checks(run),
         seed=run.plan.seed,
+        worker=worker,
     )
+
+
+def _engine(
+    run: Run,
+    wire: Wire,
+    emit: Emit,
+    origin: int,
+    budget: Budget,
+    part: Part,
+    watch: Monitor,
+) -> Engine:
+    shared = context(run, origin, part.index)
     patience = _patience(run.job)
 
     async def send(arrival: Arrival) -> Reply:
         return await wire.send(arrival, deadlines=patience[arrival.scenario])
 
     def take(result: Result) -> None:
-        row, checks = measure(result, context)
+        row, checks = measure(marked(result, watch, run.held_back), shared)
         budget.settle(result.worst_nusd, billed(row, result.worst_nusd))
         emit(row, checks)
 
@@ -88,6 +109,7 @@ def _engine(run: Run, wire: Wire, emit: Emit, origin: int, budget: Budget) -> En
             if provider.rpm or provider.concurrency
         },
         interrupt=wire.interrupt,
+        part=part,
     )
 
 

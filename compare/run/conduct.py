@@ -13,32 +13,44 @@ import msgspec
 from compare.run.attend import Drive, attend
 from compare.run.config import redacted
 from compare.run.engine import Engine
+from compare.run.fleet import spread
+from compare.run.monitor import Health, Monitor
 from compare.run.prepare import Run
-from compare.run.tally import Tally
+from compare.run.tally import Sending, Tally
 from data.row import CheckRow, Row, RunRow
 from data.store import Store
 from scenarios.plan import plan_hash
+
+Judge = Callable[[Health | None, int], tuple[str, str]]
+"""From how the bench fared (None: unknown) and how many of its workers were lost, to a
+validity and its reasons, as a JSON list."""
 
 
 async def conduct(
     run: Run,
     store: Store,
     *,
-    ready: Callable[[Engine, Tally], None] | None = None,
+    ready: Callable[[Sending, Tally], None] | None = None,
     watch: Callable[[Row], None] | None = None,
     limit_nusd: int | None = None,
     drive: Drive = Engine.run,
+    monitor: Monitor | None = None,
+    judge: Judge | None = None,
+    floor: str | None = None,
 ) -> tuple[Tally, str | None]:
     """Carry out a run and return its tally, and why it stopped early (or None).
 
     `ready` is given the engine and the tally just before the first request, to stop
     the one and look at the other; `watch` is given each row. `limit_nusd` is what may
-    be spent. `drive` makes the engine go; by default it runs the whole plan.
+    be spent. `drive` makes the engine go; by default it runs the whole plan. `judge`
+    says at the end what the run is worth; without it nobody does. `floor` is the
+    bench's own error, JSON, None when it was not measured.
     """
     tally = Tally()
-    engines: list[Engine] = []
+    monitor = monitor or Monitor()
+    engines: list[Sending] = []
 
-    def begin(engine: Engine) -> None:
+    def begin(engine: Sending) -> None:
         engines.append(engine)
         if ready is not None:
             ready(engine, tally)
@@ -52,21 +64,42 @@ async def conduct(
             # Rows that cannot be kept are not worth their price: send no more.
             engines[0].stop("store")
 
-    store.begin_run(_run_row(run))
+    store.begin_run(_run_row(run, floor))
     stopped: str | None = "crashed"
+    health: Health | None = None
     try:
-        stopped = await attend(
-            run,
-            keep,
-            origin=perf_counter_ns(),
-            limit_nusd=limit_nusd,
-            ready=begin,
-            drive=drive,
-        )
+        if run.job.workers > 1 and drive is Engine.run:
+            stopped, tally.lost_workers, health = await spread(
+                run,
+                keep,
+                run.job.workers,
+                origin=perf_counter_ns(),
+                limit_nusd=limit_nusd,
+                ready=begin,
+            )
+        else:
+            stopped = await attend(
+                run,
+                keep,
+                origin=perf_counter_ns(),
+                limit_nusd=limit_nusd,
+                ready=begin,
+                drive=drive,
+                monitor=monitor,
+            )
+            health = monitor.health()
     finally:
         status = stopped if stopped in {"interrupted", "crashed"} else "done"
+        judged = None
+        if judge is not None and stopped != "crashed":
+            judged = judge(health, tally.lost_workers)
         store.end_run(
-            run.run_id, status=status, validity=None, reasons="[]", ended_at=_now()
+            run.run_id,
+            status=status,
+            validity=judged[0] if judged else None,
+            reasons=judged[1] if judged else "[]",
+            ended_at=_now(),
+            health=None if health is None else _json(health),
         )
     return tally, stopped
 
@@ -75,7 +108,7 @@ def _now() -> str:
     return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
 
 
-def _run_row(run: Run) -> RunRow:
+def _run_row(run: Run, floor: str | None) -> RunRow:
     job = redacted(run.job, run.plan.salt)
     priced = {name: msgspec.to_builtins(p) for name, p in run.job.prices.items()}
     return RunRow(
@@ -92,6 +125,7 @@ def _run_row(run: Run) -> RunRow:
         providers=_json(run.plan.providers),
         scenarios=_json([scene.name for scene in run.plan.scenarios]),
         seed=run.plan.seed,
+        floor=floor,
     )
 
 

@@ -34,8 +34,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a run is made of, checked; keys are not read yet.
 
     `budget_nusd` and `day_nusd` are limits in nano-USD, None for none. With `cold`
-    every request opens a connection of its own. `every` (seconds) and `cold_probe`
-    are for probes alone.
+    every request opens a connection of its own. `workers` is how many processes share
+    the load. `every` (seconds) and `cold_probe` are for probes alone.
     """
 
     providers: tuple[Provider, ...]
@@ -46,6 +46,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     budget_nusd: int | None = None
     day_nusd: int | None = None
     tags: Mapping[str, str] = {}
+    workers: int = 1
     every: float | None = None
     cold: bool = False
     cold_probe: bool = False
@@ -85,6 +86,7 @@ def read(
     budget = _budget(table.get("budget", {}), where)
     shape = {**table.get("load", {}), **flags.load}
     connection = shape.pop("connection", "warm")
+    workers = shape.pop("workers", 1)
     job = Job(
         providers=providers,
         prices=_prices(providers, given, flags),
@@ -95,10 +97,12 @@ def read(
         budget_nusd=_nusd(flags.budget, "--budget") or budget.get("run"),
         day_nusd=budget.get("day"),
         tags=_tags(flags.tags),
+        workers=_workers(workers, f"{where}: load.workers"),
         source=str(path) if path else "",
         **_probe(table.get("probe", {}), where),
     )
     _refuse_unpriced(job)
+    _refuse_idle_workers(job, where)
     return job
 
 
@@ -116,6 +120,7 @@ def redacted(job: Job, salt: str) -> dict[str, Any]:
         ],
         "load": msgspec.to_builtins(job.load),
         "connection": "cold" if job.cold else "warm",
+        "workers": job.workers,
         "deadlines": msgspec.to_builtins(job.deadlines),
         "budget_nusd": job.budget_nusd,
         "salt": salt,
@@ -362,6 +367,28 @@ def _probe(table: Mapping[str, Any], where: str) -> dict[str, Any]:
         raise JobError(f'{where}.every: must be above 0, such as "5m"')
     cold = _is_cold(table.get("connection", "warm"), f"{where}.connection")
     return {"every": seconds.get("every"), "cold_probe": cold}
+
+
+def _workers(value: object, where: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise JobError(f"{where}: {value!r} must be a whole number of at least 1")
+    return value
+
+
+def _refuse_idle_workers(job: Job, where: str) -> None:
+    """Refuse workers among which what may be in flight cannot be shared out."""
+    shared = {"concurrency": min(step.concurrency for step in loads.steps(job.load))}
+    shared |= {
+        f"concurrency of host {provider.name!r}": provider.concurrency
+        for provider in job.providers
+        if provider.concurrency is not None
+    }
+    for what, slots in shared.items():
+        if slots < job.workers:
+            raise JobError(
+                f"{where}: load.workers: {job.workers} workers cannot share a "
+                f"{what} of {slots}; give each at least one, or take fewer workers"
+            )
 
 
 def _is_cold(connection: object, where: str) -> bool:

@@ -20,10 +20,20 @@ import msgspec
 
 from compare.run.budget import Budget
 from compare.run.clock import Clock
-from compare.run.gate import Ceiling, Gate
+from compare.run.gate import Ceiling, Gate, enter_all
 from providers.outcome import BLAME, Outcome
 from providers.reply import Reply
-from scenarios.plan import Block, Lane, Plan, Segment, Unit, lanes, segments, units
+from scenarios.plan import (
+    Block,
+    Lane,
+    Plan,
+    Segment,
+    Unit,
+    lanes,
+    segments,
+    shard,
+    units,
+)
 from scenarios.request import Arrival
 
 Send = Callable[[Arrival], Awaitable[Reply]]
@@ -46,11 +56,25 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     worst_nusd: int = 0
 
 
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """What is one engine's part of a plan: sessions and slots index, index + of, ...
+
+    `begin` waits until all engines may start a segment and returns that moment, in
+    ns; None starts at once. `begun` is told of each block before it is sent.
+    """
+
+    index: int = 0
+    of: int = 1
+    begin: Callable[[Segment], Awaitable[int]] | None = None
+    begun: Callable[[Block], None] = lambda _: None
+
+
 class Engine:
     """One run of a plan. `stop` ends it early; `finish_now` ends it at once.
 
     `worst` gives the worst case of an arrival in nano-USD, `interrupt` ends every
-    request in flight. `sent` and `in_flight` count requests.
+    request in flight. `sent` and `in_flight` count requests. `part` is what this
+    engine has to take care of: by default everything.
     """
 
     def __init__(
@@ -64,6 +88,7 @@ class Engine:
         worst: Callable[[Arrival], int] | None = None,
         ceilings: Mapping[str, Ceiling] | None = None,
         interrupt: Callable[[], None] = lambda: None,
+        part: Part | None = None,
     ) -> None:
         self._plan = plan
         self._send = send
@@ -72,6 +97,7 @@ class Engine:
         self._budget = budget or Budget()
         self._worst = worst or (lambda _: 0)
         self._interrupt = interrupt
+        self._part = part or Part()
         self._gates = {
             name: Gate(ceiling) for name, ceiling in (ceilings or {}).items()
         }
@@ -99,7 +125,12 @@ class Engine:
             await self._segment(segment)
 
     async def _segment(self, segment: Segment) -> None:
-        start = self._clock.now()
+        if self._part.begin is None:
+            start = self._clock.now()
+        else:
+            start = await self._part.begin(segment)
+            if self._stopping.is_set():
+                return
         work = [self._lane(segment, lane, start) for lane in lanes(self._plan)]
         await self.oversee(work, start, segment.duration)
 
@@ -174,7 +205,7 @@ class Engine:
         return self._clock.now() < start + int(segment.duration * NS)
 
     async def _lane(self, segment: Segment, lane: Lane, start: int) -> None:
-        work = units(self._plan, segment, lane)
+        work = units(self._plan, segment, lane, shard(self._part.index, self._part.of))
         if segment.rate is None:
             await self._closed(segment, work, start)
         else:
@@ -184,9 +215,16 @@ class Engine:
         """Run slots side by side; each takes the next session when its last ended."""
         slots = segment.concurrency
         async with asyncio.TaskGroup() as group:
-            for slot in range(slots):
+            for slot in self._slots(segment):
                 opens = start + int(segment.ramp * NS * slot / slots)
                 group.create_task(self._slot(segment, work, start, opens))
+
+    def _slots(self, segment: Segment) -> range:
+        """Return which of a segment's slots are this engine's."""
+        most = segment.concurrency
+        if segment.n_blocks is not None:
+            most = min(most, segment.n_blocks)
+        return range(self._part.index, most, self._part.of)
 
     async def _slot(
         self, segment: Segment, work: Iterator[Unit], start: int, opens: int
@@ -202,13 +240,15 @@ class Engine:
     async def _open(self, segment: Segment, work: Iterator[Unit], start: int) -> None:
         """Send each session when it is due, whatever became of those before it."""
         blocks: set[asyncio.Task[None]] = set()
+        cap = len(self._slots(segment))
         try:
             for unit in work:
                 due = start + int((unit.due or 0.0) * NS)
                 await self.wait(due)
-                if not self._may_send(segment, start):
+                if self._stopping.is_set():
                     break
-                if len(blocks) >= segment.concurrency:
+                if len(blocks) >= cap or not self._may_send(segment, start):
+                    # No slot is free, or this process fell behind until time was up.
                     self.drop(segment, unit, due)
                     continue
                 task = asyncio.create_task(self.ask(segment, unit, due))
@@ -293,7 +333,18 @@ class Engine:
     async def _block(
         self, segment: Segment, block: Block, due: int | None, worst: dict[int, int]
     ) -> None:
+        self._part.begun(block)
         queued = self._clock.now()
+        gates = [g for a in block if (g := self._gates.get(a.provider)) is not None]
+        if gates and not await self._admitted(gates):
+            for arrival in block:
+                held = worst[arrival.seq]
+                self._note(segment, arrival, Outcome.INTERRUPTED, due, queued, held)
+            return
+        if len(block) == 1:  # a lone host needs no task of its own
+            (arrival,) = block
+            await self._one(segment, arrival, due, queued, worst[arrival.seq])
+            return
         async with asyncio.TaskGroup() as group:
             for arrival in block:
                 group.create_task(
@@ -309,9 +360,6 @@ class Engine:
         worst_nusd: int,
     ) -> None:
         gate = self._gates.get(arrival.provider)
-        if gate is not None and not await self._admitted(gate):
-            self._note(segment, arrival, Outcome.INTERRUPTED, due, queued, worst_nusd)
-            return
         self.in_flight += 1
         self.sent += 1
         try:
@@ -335,9 +383,12 @@ class Engine:
             )
         )
 
-    async def _admitted(self, gate: Gate) -> bool:
-        """Wait for a host's gate; False when the run stopped before it opened."""
-        enter: asyncio.Task[Any] = asyncio.create_task(gate.enter())
+    async def _admitted(self, gates: list[Gate]) -> bool:
+        """Wait for the gates of a block; False when the run stopped before they opened.
+
+        All open before anything is sent: a block's hosts are asked at one moment.
+        """
+        enter: asyncio.Task[Any] = asyncio.create_task(enter_all(gates))
         stop: asyncio.Task[Any] = asyncio.create_task(self._stopping.wait())
         try:
             await asyncio.wait({enter, stop}, return_when=asyncio.FIRST_COMPLETED)

@@ -70,6 +70,10 @@ def host(table: HostTable, where: str) -> tuple[Provider, Price | None]:
 def ad_hoc(text: str) -> tuple[str, str | None]:
     """Split `-p NAME` or `-p NAME=BASE_URL` into name and address."""
     name, equals, url = text.partition("=")
+    if equals and not url:
+        raise JobError(
+            f"-p {name[:80]}=: the address is missing; expected NAME=BASE_URL"
+        )
     if not _NAME.fullmatch(name) or (equals and not url):
         raise JobError(
             f"-p {name[:80]!r}: expected NAME or NAME=BASE_URL, the name in letters, "

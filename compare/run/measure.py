@@ -40,6 +40,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     prices: Mapping[str, Price]
     checks: Callable[[str, str], Sequence[Check]]
     seed: int
+    worker: int = 0
 
 
 def measure(result: Result, context: Context) -> tuple[Row, list[CheckRow]]:
@@ -81,6 +82,7 @@ def measure(result: Result, context: Context) -> tuple[Row, list[CheckRow]]:
         nonce=request.nonce,
         seed=context.seed,
         load=_load(result),
+        worker=context.worker,
         **_stamps(result, context.origin),
         **_stream(reply, context.origin),
         prompt_tokens=usage.prompt_tokens,

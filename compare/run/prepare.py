@@ -22,6 +22,16 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     job: Job
     providers: tuple[Provider, ...]
 
+    @property
+    def held_back(self) -> frozenset[str]:
+        """Return the hosts whose requests may wait for a ceiling that the user set.
+
+        The hosts of a block go out together, so one host's ceiling holds back all.
+        """
+        ceiled = frozenset(p.name for p in self.providers if p.rpm or p.concurrency)
+        whole = ceiled and not self.plan.load.unpaired
+        return frozenset(self.plan.providers) if whole else ceiled
+
 
 def prepare(job: Job, kind: str = "run", salt: str | None = None) -> Run:
     """Return a run of a job: a new id and salt, and the keys out of the environment.

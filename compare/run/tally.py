@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter, deque
+from typing import Protocol
 
 from data.row import Row
 from providers.outcome import UNREACHED
@@ -9,10 +10,35 @@ from providers.outcome import UNREACHED
 RECENT = 1000
 
 
+class Sending(Protocol):
+    """What sends a run's requests, in this process or in several."""
+
+    stopped: str | None
+
+    @property
+    def sent(self) -> int:
+        """Return how many requests have been sent."""
+        ...
+
+    @property
+    def in_flight(self) -> int:
+        """Return how many requests are under way."""
+        ...
+
+    def stop(self, why: str = "interrupted") -> None:
+        """Send nothing more; what is in flight may end."""
+        ...
+
+    def finish_now(self) -> None:
+        """Send nothing more and end what is in flight."""
+        ...
+
+
 class Tally:
     """The run so far, for its progress line and its exit code.
 
     `ttft_ms` holds the last 1,000 of each host: memory stays flat however long it runs.
+    `lost_workers` is how many processes of the run died before their work was done.
     """
 
     def __init__(self) -> None:
@@ -21,6 +47,7 @@ class Tally:
         self.by_host: dict[str, Counter[str]] = {}
         self.ttft_ms: dict[str, deque[float]] = {}
         self.spent_nusd = 0
+        self.lost_workers = 0
         self.started = time.monotonic()
 
     def add(self, row: Row) -> None:

@@ -4,6 +4,7 @@ Every text becomes a rich Text, never markup, and no borders are drawn.
 """
 
 import io
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TextIO
@@ -12,9 +13,10 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from compare.judge.contrast import Contrast
+from compare.judge.contrast import NO_DIFFERENCE, Contrast
 from compare.judge.stats import Quantile, Summary
 from compare.show.words import (
+    exactness,
     labels,
     moment,
     named,
@@ -28,6 +30,7 @@ from compare.show.words import (
 from data.row import RunRow
 
 SIDE_BY_SIDE = 4
+PIPED_WIDTH = 160
 """Up to so many hosts are columns; more are rows."""
 
 NAMES = 24
@@ -42,6 +45,8 @@ def console(stream: TextIO | None = None, width: int | None = None) -> Console:
     if isinstance(stream, io.TextIOWrapper):
         # A host's name must not end the verb where the terminal cannot show it.
         stream.reconfigure(errors="replace")
+    if width is None and not stream.isatty() and "COLUMNS" not in os.environ:
+        width = PIPED_WIDTH  # nobody wraps a pipe: names stay whole
     return Console(
         file=stream,
         width=width,
@@ -96,7 +101,8 @@ def head(run: RunRow) -> list[str]:
     state = f"{plain(run.status)}, {plain(run.validity or 'validity not judged')}"
     if run.status == "running":
         state = "still running: this is what it has measured so far"
-    return [first, state, *(f"  because: {reason}" for reason in reasons(run))]
+    why = [f"  because: {reason}" for reason in reasons(run)]
+    return [first, state, *why, exactness(run)]
 
 
 def contrasts(found: Sequence[Contrast], *, paired: bool = True) -> Group:
@@ -107,7 +113,7 @@ def contrasts(found: Sequence[Contrast], *, paired: bool = True) -> Group:
     keys = dict.fromkeys((c.scenario, c.provider, c.reference) for c in found)
     for scenario, provider, reference in keys:
         lines = [
-            (c.metric, _ratio(c), _interval(c), f"{c.n_blocks:,}", c.verdict or "-")
+            (c.metric, _ratio(c), _interval(c), f"{c.n_blocks:,}", _verdict(c))
             for c in found
             if (c.scenario, c.provider, c.reference) == (scenario, provider, reference)
         ]
@@ -122,6 +128,13 @@ def contrasts(found: Sequence[Contrast], *, paired: bool = True) -> Group:
             "that holds 1 is compatible with no difference; verdicts are not given."
         )
     )
+    if any(each.verdict == NO_DIFFERENCE for each in found):
+        parts.append(
+            Text(
+                "below the bench's floor: the medians differ by less than the bench's "
+                "own error before the run, so no difference is shown."
+            )
+        )
     return Group(*parts)
 
 
@@ -265,6 +278,12 @@ def _interval(contrast: Contrast) -> str:
     if contrast.low is None or contrast.high is None:
         return "n/a"
     return f"{contrast.low:.3f} to {contrast.high:.3f}"
+
+
+def _verdict(contrast: Contrast) -> str:
+    # The only verdict that is given yet, and the only ground for it.
+    below = contrast.verdict == NO_DIFFERENCE
+    return "below the bench's floor" if below else contrast.verdict or "-"
 
 
 def _text(cell: str) -> Text:

@@ -95,6 +95,18 @@ def reasons(run: RunRow) -> list[str]:
     return found
 
 
+def exactness(run: RunRow) -> str:
+    """Return how exact the bench was before the run, in one line of 80 columns."""
+    floor = json.loads(run.floor or "null")
+    if not floor:
+        return "not calibrated: small differences may be the bench's own"
+    return (
+        f"bench error: TTFT {number(floor['ttft_p50_ms'])} ms "
+        f"(p99 {number(floor['ttft_p99_ms'])}), gap p99 "
+        f"{number(floor['gap_p99_ms'])} ms, at {floor['streams']} streams"
+    )
+
+
 def named(run: RunRow) -> str:
     """Return what a run is called: its kind and id, and that a demo is simulated."""
     simulated = ", SIMULATED hosts" if run.kind == "demo" else ""
