@@ -206,7 +206,8 @@ SELECT
     conn_reused,
     passed,
     cost_nusd / 1e9 AS cost_usd,
-    cost_reported_nusd / 1e9 AS cost_reported_usd
+    cost_reported_nusd / 1e9 AS cost_reported_usd,
+    turn
 FROM spans
 """
 

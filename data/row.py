@@ -154,7 +154,8 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
 
     Formulas are those of docs/measuring.md; None where a stamp they need was not
     reached or where the figure would mislead. Times in ms, rates per second,
-    `sent_s` and `end_s` in seconds from the run's start, money in USD.
+    `sent_s` and `end_s` in seconds from the run's start, money in USD. `turn` is None
+    in scenarios of one turn.
     """
 
     run_id: str
@@ -191,3 +192,10 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     passed: int | None
     cost_usd: float | None
     cost_reported_usd: float | None
+    turn: int | None = None
+
+    @property
+    def asked(self) -> str:
+        """Return what was asked: the scenario, and which turn of several."""
+        name = self.scenario
+        return name if self.turn is None else f"{name} turn {self.turn}"

@@ -4,6 +4,7 @@ import os
 import re
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
@@ -255,7 +256,7 @@ def _open(path: Path) -> tuple[Database, sqlite3.Connection]:
 
 
 def _prepare(conn: sqlite3.Connection, path: Path) -> Database:
-    if conn.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+    if _logged_ahead(conn) != "wal":
         raise StoreError(
             f"{path}: no write-ahead log here; name a file on a local disk with --db"
         )
@@ -268,6 +269,22 @@ def _prepare(conn: sqlite3.Connection, path: Path) -> Database:
         # The lock is ours, so nobody else's run is alive.
         conn.execute("UPDATE runs SET status = 'crashed' WHERE status = 'running'")
     return db
+
+
+def _logged_ahead(conn: sqlite3.Connection) -> str:
+    """Switch to the write-ahead log and return the journal mode that came of it.
+
+    SQLite does not wait for readers here, as it does elsewhere: one that is just
+    looking at a new file would end the run.
+    """
+    until = time.monotonic() + BUSY_S
+    while True:
+        try:
+            return str(conn.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.02)
 
 
 def _hold(path: Path) -> sqlite3.Connection:

@@ -49,12 +49,12 @@ def line(engine: "Sending", tally: "Tally", planned: int | None) -> str:
     parts = [
         f"{engine.sent}{f'/{planned}' if planned else ''} sent",
         f"{ok} ok",
-        f"{tally.rows - ok} not ok",
-        f"{engine.in_flight} in flight",
+        f"{tally.rows - ok} bad",
+        f"{engine.in_flight} open",
         f"{tally.rows / seconds:.1f}/s",
     ]
     if tally.spent_nusd:
-        parts.append(f"${tally.spent_nusd / 1e9:.4f}")
+        parts.append(f"${tally.spent_nusd / 1e9:.3f}")
     return ", ".join(parts)
 
 
@@ -77,10 +77,10 @@ def loop_seconds(tally: "Tally") -> float:
 async def _plain(engine: "Sending", tally: "Tally", planned: int | None) -> None:
     while True:
         await asyncio.sleep(PLAIN_S)
-        ttft = hosts(tally)
+        ttft = "/".join(f"{median(values):.0f}" for values in tally.ttft_ms.values())
         print(
-            f"{loop_seconds(tally):5.0f}s  {line(engine, tally, planned)}"
-            + (f"  TTFT p50: {ttft}" if ttft else ""),
+            f"{loop_seconds(tally):4.0f}s {line(engine, tally, planned)}"
+            + (f", TTFT {ttft} ms" if ttft else ""),
             file=sys.stderr,
             flush=True,
         )

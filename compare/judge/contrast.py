@@ -73,8 +73,8 @@ def contrasts(
     chosen = rows[0].provider if reference is None else reference
     hosts = [host for host in _hosts(rows) if host != chosen]
     found: list[Contrast] = []
-    for scenario in dict.fromkeys(row.scenario for row in rows):
-        within = [row for row in rows if row.scenario == scenario]
+    for scenario in dict.fromkeys(row.asked for row in rows):
+        within = [row for row in rows if row.asked == scenario]
         for host in hosts:
             for metric in CONTRASTED:
                 pairs = _paired(within, host, chosen, metric)
@@ -225,5 +225,5 @@ def _hosts(rows: Iterable[Timing]) -> list[str]:
 def _by_host(timings: Iterable[Timing]) -> Mapping[str, dict[str, list[Timing]]]:
     found: dict[str, dict[str, list[Timing]]] = {}
     for row in sorted(timings, key=lambda row: row.seq):
-        found.setdefault(row.provider, {}).setdefault(row.scenario, []).append(row)
+        found.setdefault(row.provider, {}).setdefault(row.asked, []).append(row)
     return found

@@ -150,7 +150,7 @@ def summarise(timings: Iterable[Timing]) -> list[Summary]:
     """Return one Summary a scenario, step and host, in the order of first requests."""
     groups: dict[tuple[str, int | None, str], list[Timing]] = {}
     for row in sorted(timings, key=lambda row: row.seq):
-        groups.setdefault((row.scenario, row.step, row.provider), []).append(row)
+        groups.setdefault((row.asked, row.step, row.provider), []).append(row)
     # A host whose first request ended late must not move behind the other scenario.
     order = {key[:2]: n for n, key in reversed(list(enumerate(groups)))}
     return [_summary(groups[key]) for key in sorted(groups, key=lambda k: order[k[:2]])]
@@ -168,7 +168,7 @@ def _summary(rows: list[Timing]) -> Summary:
     untold = any(row.completion_tokens is None for row in ok)
     return Summary(
         provider=rows[0].provider,
-        scenario=rows[0].scenario,
+        scenario=rows[0].asked,
         step=rows[0].step,
         tally=counts,
         ttft_p50=quantile(values(ok, "ttft"), 0.5),

@@ -105,7 +105,7 @@ def sample(timings: Sequence[Timing], metric: str) -> Sample:
     counts = tally(timings)
     return Sample(
         provider=timings[0].provider,
-        scenario=timings[0].scenario,
+        scenario=timings[0].asked,
         metric=metric,
         values=tuple(values(timings, metric)),
         n_attempted=counts.n_attempted,

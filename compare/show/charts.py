@@ -185,7 +185,7 @@ def _panels(kind: Kind, run: RunRow, timings: Sequence[Timing]) -> list[Panel]:
     groups: dict[tuple[str, int | None], list[Timing]] = {}
     for row in timings:
         step = row.step if kind.by_step else None
-        groups.setdefault((row.scenario, step), []).append(row)
+        groups.setdefault((row.asked, step), []).append(row)
     found = []
     for (scenario, step), rows in groups.items():
         title = f"scenario {plain(scenario, 60)}"

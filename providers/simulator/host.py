@@ -1,6 +1,7 @@
 """A simulated host: a real HTTP server on loopback that keeps a log of truth."""
 
 import asyncio
+import contextlib
 import socket
 import struct
 from pathlib import Path
@@ -168,7 +169,8 @@ class SimulatedHost:
             else:
                 _disconnect(request.transport, reset=step.act == "reset")
                 return response
-        await response.write_eof()
+        with contextlib.suppress(ConnectionResetError):  # the client may be gone
+            await response.write_eof()
         return response
 
     async def _stall(self) -> int:

@@ -50,6 +50,19 @@ def test_hosts_of_a_block_are_asked_the_same_bytes_at_the_same_moment(desk, who)
     assert apart[len(apart) // 2] < 20e6
 
 
+def test_the_turns_of_a_session_are_told_apart(desk, who):
+    desk("run", *who, "-s", "cache-pair", "-n", 4, "-c", 2)
+
+    shown = desk("show", "--json").json["summaries"]
+    assert {each["scenario"] for each in shown} == {
+        "cache-pair turn 1",
+        "cache-pair turn 2",
+    }
+    hit = {(e["scenario"][-1], e["provider"]): e["cache_hit_share"] for e in shown}
+    assert all(share == 0 for (turn, _), share in hit.items() if turn == "1")
+    assert all(share > 0.9 for (turn, _), share in hit.items() if turn == "2")
+
+
 def test_several_scenarios_run_one_after_the_other(desk, who):
     desk(
         "run",
@@ -450,4 +463,5 @@ def test_plain_progress_has_no_carriage_return(desk, simulated):
 
     assert "\r" not in said.err
     assert "\x1b" not in said.err + said.out
-    assert any("in flight" in line for line in said.err.splitlines())
+    (line, *_) = [line for line in said.err.splitlines() if " open" in line]
+    assert len(line) <= 80
