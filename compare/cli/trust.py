@@ -34,14 +34,18 @@ class Scales:
 
         return watch
 
-    def judge(self, health: "Health | None", lost: int) -> tuple[str, str]:
-        """Return the validity and its reasons, as JSON."""
+    def judge(
+        self, health: "Health | None", lost: int, stopped: str | None
+    ) -> tuple[str, str]:
+        """Return the validity and its reasons, as JSON; a spent budget is told too."""
         import msgspec
 
-        from compare.judge.validity import judge
+        from compare.judge.validity import SPENT, judge
 
         numbers = None if health is None else msgspec.structs.asdict(health)
         found = judge(self._facts, numbers, lost)
+        if stopped == "budget":
+            found = msgspec.structs.replace(found, reasons=(*found.reasons, SPENT))
         self.judgement = found
         return found.validity, found.json
 

@@ -38,8 +38,14 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
 
     code: str
     text: str
-    value: float | None
-    bound: float | None
+    value: float | None = None
+    bound: float | None = None
+
+
+SPENT = Reason(
+    code="budget_reached", text="its budget was reached: not all of the plan was sent"
+)
+"""No fault of the run, but whoever reads it later should know."""
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):

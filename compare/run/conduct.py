@@ -21,7 +21,7 @@ from data.row import CheckRow, Row, RunRow
 from data.store import Store
 from scenarios.plan import plan_hash
 
-Judge = Callable[[Health | None, int], tuple[str, str]]
+Judge = Callable[[Health | None, int, str | None], tuple[str, str]]
 """From how the bench fared (None: unknown) and how many of its workers were lost, to a
 validity and its reasons, as a JSON list."""
 
@@ -92,7 +92,7 @@ async def conduct(
         status = stopped if stopped in {"interrupted", "crashed"} else "done"
         judged = None
         if judge is not None and stopped != "crashed":
-            judged = judge(health, tally.lost_workers)
+            judged = judge(health, tally.lost_workers, stopped)
         store.end_run(
             run.run_id,
             status=status,

@@ -222,6 +222,9 @@ def test_a_budget_is_never_overspent_and_ends_with_5(desk, who):
     assert spent["n"] < 1500
     assert "budget" in said.err
     assert "TTFT" in said.out
+    (run,) = desk("runs", "--json").json
+    shown = desk("show", run["run_id"], "--json").json["run"]
+    assert "budget_reached" in {reason["code"] for reason in shown["reasons"]}
 
 
 def test_a_budget_without_a_price_is_refused_before_anything_is_sent(desk, who):
