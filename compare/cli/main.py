@@ -89,8 +89,10 @@ def main(args: list[str] | None = None) -> NoReturn:
         status = 0
     except click.ClickException as error:
         status = _say(_words(error), error.exit_code)
-    except BrokenPipeError:
-        _drop_output()  # its reader has left
+    except (BrokenPipeError, SystemExit):
+        # Verbs return their exit code; only click and rich leave by SystemExit, when
+        # the reader of our output has left.
+        _drop_output()
         status = 0
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""

@@ -41,7 +41,7 @@ def usage(since: str | None, db: Path, as_json: bool) -> None:
     shown = len(headers) if stated else len(headers) - 1
     lines = [_cells(each)[:shown] for each in found]
     console = tables.console()
-    console.print(tables.grid(headers[:shown], lines, left=(0, 1, 2), whole=(0,)))
+    console.print(tables.grid(headers[:shown], lines, left=(0, 1, 2), whole=(0, 1)))
     unpriced = sum(each.n_unpriced for each in found)
     if unpriced:
         click.echo(f"{unpriced:,} requests have no computed cost: USD leaves them out")

@@ -24,7 +24,7 @@ class Desk:
         self.folder = folder
         self.db = folder / "h2h.db"
 
-    def start(self, *words, env=None):
+    def start(self, *words, env=None, stdout=subprocess.PIPE):
         if words[0] == "run" and not self.calibrates:
             words = ("run", "--no-calibrate", *words[1:])
         kept = {k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")}
@@ -33,7 +33,7 @@ class Desk:
             cwd=self.folder,
             env=kept | {"COLUMNS": "80"} | (env or {}),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
         )

@@ -4,6 +4,7 @@ import json
 import signal
 import urllib.request
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -87,6 +88,53 @@ def test_simulate_serves_until_ctrl_c(desk):
     assert error["code"] == "1305"
     assert process.returncode == 0
     assert err == ""
+
+
+@pytest.mark.parametrize("words", ["export latest --format jsonl", "prices", "runs"])
+def test_a_reader_that_leaves_is_no_error(desk, who, words):
+    if not desk.db.exists():
+        desk("run", *who, "-s", "ping", "-n", 40)
+    with desk.start(*words.split()) as process:
+        process.stdout.close()
+        err = process.stderr.read()
+
+    assert (process.returncode, err) == (0, "")
+
+
+@pytest.mark.parametrize("words", ["show", "export latest --format jsonl"])
+def test_output_that_cannot_be_written_is_one_line(desk, who, words):
+    desk("run", *who, "-s", "ping", "-n", 2)
+    with Path("/dev/full").open("w") as full:
+        process = desk.start(*words.split(), stdout=full)
+        _, err = process.communicate(timeout=20)
+
+    assert process.returncode == 3
+    assert len(err.splitlines()) == 1
+
+
+def test_a_port_in_use_is_one_line(desk, simulated):
+    port = simulated["zai"].split(":")[2].partition("/")[0]
+    said = desk("simulate", "zai", "--port", port, code=3)
+
+    assert port in said.err
+    assert len(said.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-c", "1000000000"],
+        ["--max-tokens", "9" * 20],
+        ["--seed", "9" * 20],
+        ["--rate", "1e9"],
+        ["--arrival", "poisson"],
+    ],
+)
+def test_impossible_figures_are_refused_before_anything_is_sent(desk, who, words):
+    said = desk("run", *who, "-s", "ping", "-n", 1, *words, code=2)
+
+    assert len(said.err.splitlines()) == 1
+    assert not desk.db.exists()
 
 
 def test_simulate_lists_its_faults_and_refuses_an_unknown_one(desk):
