@@ -64,10 +64,10 @@ def opened(n=100, rate=100.0, delay_ms=0.0, drag=1.0, **changes):
     ]
 
 
-def dropped(rows, which):
+def dropped(rows, which, flags=()):
     return [
         row(r.seq, rate=100.0, due_ns=r.due_ns, queued_ns=None, sent_ns=None,
-            outcome="dropped", blame="client")
+            outcome="dropped", blame="client", flags=flags)
         if r.seq in which else r for r in rows
     ]  # fmt: skip
 
@@ -167,16 +167,17 @@ def test_opening_a_connection_and_a_ceiling_are_no_delay_of_ours():
     assert verdict(held_back)[0] == "invalid"
 
 
-def test_dropped_arrivals_degrade_and_count_against_the_rate():
+def test_arrivals_dropped_for_want_of_a_slot_degrade():
     assert verdict(dropped(opened(), {50})) == ("degraded", ["dropped"])
-    assert verdict(dropped(opened(), range(50, 55))) == (
-        "degraded",
-        ["rate", "dropped"],
-    )
-    assert verdict(dropped(opened(), range(80, 100))) == (
-        "invalid",
-        ["rate", "dropped"],
-    )
+    assert verdict(dropped(opened(), range(20, 100))) == ("degraded", ["dropped"])
+
+
+def test_arrivals_that_we_did_not_get_to_count_against_the_rate():
+    late = ("late_start",)
+    assert verdict(dropped(opened(), range(50, 55), late))[0] == "degraded"
+    validity, reasons = verdict(dropped(opened(), range(80, 100), late))
+    assert validity == "invalid"
+    assert "rate" in reasons
 
 
 def test_each_load_step_has_a_rate_of_its_own_and_the_worst_counts():

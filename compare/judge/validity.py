@@ -81,7 +81,8 @@ class Pace(msgspec.Struct):
     def held(self) -> float | None:
         """Return the rate as a share of what was due in the same span, or None.
 
-        Dropped requests were due and not begun. None until two moments were due.
+        What this process did not get to in time was due and not begun. None until two
+        moments were due.
         """
         planned = _length(self.due_span)
         if not planned:
@@ -133,7 +134,10 @@ class Facts:
             self._delays[min(tenths, LONGEST)] += 1
         if rate is not None:
             pace = self.paces.setdefault((row.scenario, row.load), Pace(asked=rate))
-            pace.add(due, began)
+            # A drop for want of a slot was made on time: the cap is the user's.
+            late = f'"{Flag.LATE_START}"' in row.flags
+            capped = row.outcome == Outcome.DROPPED and not late
+            pace.add(due, due if capped else began)
 
     def _began(self, row: Row) -> int | None:
         """Return when we had done our part: before any wait that is the host's."""

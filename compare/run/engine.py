@@ -21,7 +21,7 @@ import msgspec
 from compare.run.budget import Budget
 from compare.run.clock import Clock
 from compare.run.gate import Ceiling, Gate, enter_all
-from providers.outcome import BLAME, Outcome
+from providers.outcome import BLAME, Flag, Outcome
 from providers.reply import Reply
 from scenarios.plan import (
     Block,
@@ -247,8 +247,11 @@ class Engine:
                 await self.wait(due)
                 if self._stopping.is_set():
                     break
-                if len(blocks) >= cap or not self._may_send(segment, start):
-                    # No slot is free, or this process fell behind until time was up.
+                if not self._may_send(segment, start):
+                    # This process fell behind until the time was up: our own doing.
+                    self.drop(segment, unit, due, late=True)
+                    continue
+                if len(blocks) >= cap:
                     self.drop(segment, unit, due)
                     continue
                 task = asyncio.create_task(self.ask(segment, unit, due))
@@ -274,11 +277,17 @@ class Engine:
             reach.cancel()
             stop.cancel()
 
-    def drop(self, segment: Segment, unit: Unit, due: int) -> None:
-        """Note a session that found no slot: planned, never sent, but not lost."""
+    def drop(
+        self, segment: Segment, unit: Unit, due: int, *, late: bool = False
+    ) -> None:
+        """Note a session that found no slot: planned, never sent, but not lost.
+
+        `late` flags one that this process did not get to before its time was up.
+        """
+        flags = frozenset({Flag.LATE_START}) if late else frozenset()
         for block in unit.blocks:
             for arrival in block:
-                self._note(segment, arrival, Outcome.DROPPED, due, None)
+                self._note(segment, arrival, Outcome.DROPPED, due, None, flags=flags)
 
     def _note(
         self,
@@ -288,12 +297,13 @@ class Engine:
         due: int | None,
         queued: int | None,
         worst_nusd: int = 0,
+        flags: frozenset[Flag] = frozenset(),
     ) -> None:
         self._emit(
             Result(
                 arrival=arrival,
                 segment=segment,
-                reply=Reply(outcome=outcome, blame=BLAME[outcome]),
+                reply=Reply(outcome=outcome, blame=BLAME[outcome], flags=flags),
                 due=due,
                 queued=queued,
                 worst_nusd=worst_nusd,

@@ -113,7 +113,7 @@ def test_an_open_loop_keeps_its_schedule_and_counts_from_it(desk, who):
 def test_what_finds_no_slot_is_a_dropped_row(desk, simulated):
     url = simulated["zai"]
     desk("run", "-p", f"zai={url}", "--model", "m", "-s", "chat-1k", "--rate", 200,
-         "-c", 2, "-n", 60, "--ui", "none", code=4)  # fmt: skip
+         "-c", 2, "-n", 60, "--ui", "none")  # fmt: skip
 
     outcomes = Counter(r["outcome"] for r in desk.rows("select outcome from requests"))
     assert outcomes["dropped"] + outcomes["ok"] == 60
