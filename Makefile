@@ -48,11 +48,13 @@ lint: $(VENV)/.dev  ## ruff, both halves
 types: $(VENV)/.dev  ## mypy, strict
 	$(BIN)/mypy
 
-bench: $(VENV)/.dev  ## what the bench itself costs
+bench: $(VENV)/.dev  ## what the bench itself costs, as ratios (needs gcc)
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.load
 
-fuzz: $(VENV)/.dev  ## properties, with many more examples
-	$(BIN)/python -m pytest -n 2 -m "not real" --hypothesis-profile=fuzz -k "any or every or property"
+fuzz: $(VENV)/.dev  ## the properties of the decoders, with many more examples
+	$(BIN)/python -m pytest -n 2 --hypothesis-profile=fuzz tests/test_plain.py \
+		tests/test_sse.py tests/test_reader.py tests/test_timeline.py
 
 soak: $(VENV)/.dev  ## ten minutes at a low rate: flat memory, descriptors and tasks
 	$(BIN)/python -m benchmarks.soak
