@@ -8,6 +8,7 @@ from sqlite_utils import Database, Migrations
 APPLICATION_ID = 0x68326831
 """`h2h1` in the file's header: tells our databases from everybody else's."""
 
+MAGIC = b"SQLite format 3\0"
 SMALLEST = 512
 """Bytes of the smallest SQLite page: no database but an empty one is smaller."""
 
@@ -241,22 +242,36 @@ def upgrade(conn: sqlite3.Connection, path: Path) -> None:
         migrations.apply(db)
 
 
+def _unreadable(path: Path) -> str:
+    """Return what to say of a file that SQLite does not read.
+
+    Only for such a file: closing any descriptor of a database frees the locks that
+    this process holds on it.
+    """
+    with path.open("rb") as file:
+        is_sqlite = file.read(len(MAGIC)) == MAGIC
+    if is_sqlite:
+        return (
+            f"{path}: a damaged SQLite database; restore it, or name another with --db"
+        )
+    return f"{path}: not an SQLite database; name another file with --db"
+
+
 def identify(conn: sqlite3.Connection, path: Path) -> bool:
     """Tell whether a database has our newest schema; False if it can be brought to it.
 
     StoreError when it cannot: not SQLite, another program's, or a newer version's.
     """
-    no_database = f"{path}: not an SQLite database; name another file with --db"
     # SQLite takes a file of a few bytes for an empty database and writes over it.
     if 0 < path.stat().st_size < SMALLEST:
-        raise StoreError(no_database)
+        raise StoreError(_unreadable(path))
     try:
         mark = conn.execute("PRAGMA application_id").fetchone()[0]
         tables = conn.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     except sqlite3.OperationalError as why:
         raise StoreError(f"{path}: cannot be read ({why})") from None
     except sqlite3.DatabaseError:
-        raise StoreError(no_database) from None
+        raise StoreError(_unreadable(path)) from None
     if mark == APPLICATION_ID:
         return _is_newest(conn, path)
     if mark or tables:

@@ -148,3 +148,13 @@ def test_a_file_that_is_no_database_is_refused_and_untouched(tmp_path, content):
         Store.open(path)
     assert path.read_bytes() == content
     assert [p.name for p in tmp_path.iterdir()] == ["job.toml"]
+
+
+def test_a_damaged_database_is_not_called_something_else(tmp_path):
+    path = tmp_path / "h2h.db"
+    with Store.open(path):
+        pass
+    path.write_bytes(path.read_bytes()[:30_000])
+
+    with pytest.raises(StoreError, match="damaged"):
+        Store.open(path)
