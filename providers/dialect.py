@@ -58,6 +58,11 @@ class Dialect(Protocol):
         """Return the name by which a configuration chooses this dialect."""
         ...
 
+    @property
+    def states_cost(self) -> bool:
+        """Return whether this family of hosts states the cost of every answer."""
+        ...
+
     def headers(self, provider: Provider) -> dict[str, str]:
         """Return the headers that this dialect adds to a request."""
         ...

@@ -59,6 +59,7 @@ class Generic:
 
     name: ClassVar[str] = "generic"
     effort_style: ClassVar[str] = "none"
+    states_cost: ClassVar[bool] = False
     # Error codes whose meaning this family documents.
     codes: ClassVar[dict[str, Outcome]] = {
         "model_not_found": Outcome.MODEL_NOT_FOUND,

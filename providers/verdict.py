@@ -84,6 +84,8 @@ def _finished(intake: Intake, dialect: Dialect) -> Outcome:
     elif meant is not Outcome.OK:
         return meant
     if answer.answered:
+        if dialect.states_cost and (answer.usage is None or not answer.usage.cost_usd):
+            flags.add(Flag.COST_MISSING)
         return Outcome.OK
     hidden = answer.usage.reasoning_tokens if answer.usage else None
     return Outcome.REASONING_ONLY if answer.reasoning or hidden else Outcome.EMPTY

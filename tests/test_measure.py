@@ -260,6 +260,19 @@ def test_a_cost_above_its_reservation_is_flagged(worst, flagged):
     assert ("over_reserve" in row.flags) == flagged
 
 
+@pytest.mark.parametrize(
+    ("stated", "price", "flagged"),
+    [("0", PRICE, True), ("0.0", PRICE, True), ("0.0004", PRICE, False),
+     ("0", None, False), (None, PRICE, False)],
+)  # fmt: skip
+def test_nothing_for_what_the_price_list_charges_is_implausible(stated, price, flagged):
+    usage = msgspec.structs.replace(reply().usage, cost_usd=stated)
+
+    row, _ = row_of(reply(usage=usage), price=price)
+
+    assert ("cost_implausible" in row.flags) == flagged
+
+
 def test_identity_and_comparability_come_from_the_arrival():
     row, _ = row_of(reply())
 

@@ -218,6 +218,8 @@ def _flags(result: Result, spent: Cost) -> set[Flag]:
     flags = set(result.reply.flags)
     if stream_label(result.reply) == "coalesced":
         flags.add(Flag.COALESCED_CHUNKS)
+    if spent.total_nusd and _reported((result.reply.usage or Usage()).cost_usd) == 0:
+        flags.add(Flag.COST_IMPLAUSIBLE)
     if result.worst_nusd and (spent.total_nusd or 0) > result.worst_nusd:
         flags.add(Flag.OVER_RESERVE)
     return flags
