@@ -20,12 +20,16 @@ class ToolPart(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """An error as a host worded it, and what it means."""
+    """An error as a host worded it, and what it means.
+
+    `retry_after_s` is the wait that its body asks for, None if it asks for none.
+    """
 
     outcome: Outcome
     blame: Blame | None
     code: str | None = None
     message: str = ""
+    retry_after_s: float | None = None
 
 
 class Delta(msgspec.Struct, kw_only=True, gc=False):

@@ -7,6 +7,7 @@ import msgspec
 
 from providers.dialect import Delta, Problem, ToolPart
 from providers.errors import in_band, settled, wording
+from providers.limits import wait_in_body
 from providers.outcome import BLAME, Blame, Outcome
 from providers.provider import Provider
 from providers.usage import read_usage
@@ -200,6 +201,7 @@ class Generic:
             blame=self.blame(outcome, status),
             code=code or (str(status) if status else None),
             message=message,
+            retry_after_s=wait_in_body(payload),
         )
 
     def blame(self, outcome: Outcome, status: int | None) -> Blame | None:

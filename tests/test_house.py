@@ -21,8 +21,8 @@ LOOKS_INTO = {
 ORDER = {
     "scenarios": "request prompts form checks content scenario session load plan",
     "data": "row timeline prices migrations store query export",
-    "providers": "outcome reply secret provider usage sse dialect errors generic "
-    "ourtoken openrouter zai registry limits lenient calls plain answer intake verdict "
+    "providers": "outcome reply secret provider usage sse dialect errors limits generic "
+    "ourtoken openrouter zai registry lenient calls plain answer intake verdict "
     "audit reader tap egress failure line exchange wire simulator",
     "providers.simulator": "profile faults bill truth cache asked prose values answer "
     "pace refusal frames script director host serve spawn metronome __main__",
