@@ -1,0 +1,5 @@
+"""Faults: how a stream ends (31 to 43)."""
+
+from providers.simulator.catalogue.fault import Fault
+
+FAULTS: tuple[Fault, ...] = ()

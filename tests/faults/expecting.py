@@ -1,0 +1,129 @@
+"""What is expected of a fault, and the one request that shows whether it is so.
+
+A test module keeps a table `EXPECTED` by test id: the bare number of a fault, or
+`NUMBER-VARIANT` where it has several scripts. The words of `expect` start from a good
+answer in two tokens, so that an entry says only what the fault changes.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from byteserver import ask
+
+from providers.outcome import BLAME, Blame, Flag, Outcome
+from providers.reply import Reply
+from providers.simulator.catalogue.index import CATALOGUE
+from providers.simulator.player import ByteHost
+
+BY_NUMBER = {fault.number: fault for fault in CATALOGUE}
+STAMPS = (
+    "sent", "headers", "first_event", "first_reasoning", "first_token",
+    "first_answer", "last_token", "usage", "done",
+)  # fmt: skip
+ORDERED = ("sent", "headers", "first_event", "first_token", "last_token", "end")
+WHOLE = frozenset(STAMPS) - {"first_reasoning"}
+
+
+@dataclass(frozen=True)
+class Expected:
+    outcome: Outcome
+    flags: frozenset[Flag]
+    blame: Blame | None
+    reached: frozenset[str]
+    usage: tuple[int | None, int | None] | None
+    facts: dict[str, Any]
+    given: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def in_short(self) -> str:
+        """Return the outcome and its flags as the catalogue words them."""
+        flags = ", ".join(sorted(self.flags))
+        return f"{self.outcome}: {flags}" if flags else str(self.outcome)
+
+
+def expect(
+    outcome=Outcome.OK,
+    *flags,
+    blame="usual",
+    without="",
+    only=None,
+    plus="",
+    usage="as reached",
+    given=None,
+    **facts,
+) -> Expected:
+    """Return what is expected: by default the good answer `Hello`, whole.
+
+    Of the stamps those named in `without` are not reached, those in `plus` are as
+    well; `only` names all that are. `usage` is (prompt, completion). `given` goes to
+    `ask`, the other names are those of a Reply's fields, each compared.
+    """
+    names = WHOLE if only is None else frozenset(only.split())
+    reached = (names | set(plus.split())) - set(without.split())
+    assert reached <= set(STAMPS), reached - set(STAMPS)
+    if usage == "as reached":
+        usage = (5, 2) if "usage" in reached else None
+    begun = "first_answer" in reached
+    usual = {"http_status": 200, "content": "Hello" if begun else ""}
+    if only is not None and "headers" not in reached:
+        usual["http_status"] = None
+    return Expected(
+        outcome=outcome,
+        flags=frozenset(flags),
+        blame=BLAME[outcome] if blame == "usual" else blame,
+        reached=reached,
+        usage=usage,
+        facts=usual | facts,
+        given=given or {},
+    )
+
+
+def play_of(case):
+    """Return the fault and the script of a test id."""
+    number, _, variant = case.partition("-")
+    fault = BY_NUMBER[int(number)]
+    return fault, fault.plays[variant]
+
+
+async def met(case, expected) -> Reply:
+    """Send one request to a host that plays the fault; assert all that is expected."""
+    fault, play = play_of(case)
+    asked = []
+
+    def answer(request):
+        asked.append(request)
+        return play
+
+    first = play if fault.at_connect else ()
+    async with ByteHost(answer, at_connect=first) as host:
+        reply = await ask(host.base_url, **expected.given)
+    assert_met(reply, expected)
+    assert len(asked) <= 1, "a hidden retry"
+    return reply
+
+
+def assert_met(reply, expected):
+    """Assert that a reply is what is expected of it, all at once for a full picture."""
+    usage = reply.usage and (reply.usage.prompt_tokens, reply.usage.completion_tokens)
+    seen = {
+        "outcome": reply.outcome,
+        "flags": sorted(reply.flags),
+        "blame": reply.blame,
+        "reached": [name for name in STAMPS if getattr(reply.stamps, name) is not None],
+        "usage": usage,
+        **{name: getattr(reply, name) for name in expected.facts},
+    }
+    wanted = {
+        "outcome": expected.outcome,
+        "flags": sorted(expected.flags),
+        "blame": expected.blame,
+        "reached": [name for name in STAMPS if name in expected.reached],
+        "usage": expected.usage,
+        **expected.facts,
+    }
+    assert seen == wanted, reply.error_excerpt
+    moments = [getattr(reply.stamps, name) for name in ORDERED]
+    moments = [at for at in moments if at is not None]
+    assert moments == sorted(moments)
+    assert reply.bytes_received >= 0
+    assert reply.error_excerpt is None or len(reply.error_excerpt.encode()) <= 512
