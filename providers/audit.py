@@ -21,8 +21,9 @@ def plausible(intake: Intake, request_bytes: int) -> Usage | None:
     """Return the last usage seen, its impossible counts made None and flagged.
 
     More than 4 output tokens a byte received, beside hidden reasoning, cannot be, nor
-    more than were allowed and shown; nor more than 4 input tokens a byte sent, beside
-    what a host may put in front. `request_bytes` 0 means unknown.
+    more than were allowed and shown, nor none for what was shown; nor more than 4 input
+    tokens a byte sent, beside what a host may put in front. `request_bytes` 0 means
+    unknown.
     """
     usage, answer = intake.answer.usage, intake.answer
     if usage is None:
@@ -32,7 +33,8 @@ def plausible(intake: Intake, request_bytes: int) -> Usage | None:
     most_out = min(4 * intake.bytes + (usage.reasoning_tokens or 0), allowed)
     most_in = 4 * request_bytes + PROMPT_SLACK
     doubtful: set[str] = set()
-    if (usage.completion_tokens or 0) > most_out:
+    uncounted = usage.completion_tokens == 0 and shown
+    if uncounted or (usage.completion_tokens or 0) > most_out:
         doubtful |= {"completion_tokens", "total_tokens"}
     if (usage.reasoning_tokens or 0) > allowed:
         doubtful.add("reasoning_tokens")
@@ -56,7 +58,8 @@ def oddities(
     names = "".join(call.name for call in calls)
     found = {
         Flag.USAGE_MISSING: outcome is Outcome.OK and usage is None,
-        Flag.USAGE_MISMATCH: usage is not None and _mismatched(usage),
+        Flag.USAGE_MISMATCH: usage is not None
+        and (_mismatched(usage) or (outcome is Outcome.EMPTY and (made or 0) > 1)),
         Flag.COST_IMPLAUSIBLE: usage is not None
         and ((usage.cost_usd or "").startswith("-") or unreadable_cost(usage)),
         Flag.MODEL_NOT_REQUESTED: bool(answer.model)

@@ -57,7 +57,7 @@ def said(text: str) -> bytes:
     return chunk({"content": text})
 
 
-def used(prompt: int = 5, completion: int = 2, **more: Any) -> bytes:
+def used(prompt: Any = 5, completion: Any = 2, **more: Any) -> bytes:
     """Return the chunk that states the usage."""
     counts = {"prompt_tokens": prompt, "completion_tokens": completion}
     return event({"id": "c1", "choices": [], "usage": counts | more})
