@@ -5,7 +5,7 @@ import pytest
 from faults.expecting import expect, met
 from providers.outcome import Flag, Outcome
 from providers.provider import Caps, Deadlines
-from providers.simulator.catalogue.framing import (
+from providers.simulator.catalogue.bodies import (
     LETTERS,
     LONG_TEXT,
     N_COMMENTS,
