@@ -95,11 +95,20 @@ def _unread(intake: Intake) -> Outcome:
     """Return what a body is in which nothing was understood."""
     sse = intake.sse
     if sse is None:
-        body = intake.body.lstrip()
-        cut = body[:1] == b"{" and decode(body, intake.flags) is None
-        return Outcome.PROTOCOL_ERROR if cut else Outcome.WRONG_ANSWER_TYPE
+        return Outcome.PROTOCOL_ERROR if _cut(intake) else Outcome.WRONG_ANSWER_TYPE
     if intake.answer.n_bad:
         return Outcome.PROTOCOL_ERROR
     if intake.finished:
         return Outcome.EMPTY
     return Outcome.TRUNCATED if sse.spoken else Outcome.WRONG_ANSWER_TYPE
+
+
+def _cut(intake: Intake) -> bool:
+    """Return whether a body is the beginning of one JSON object.
+
+    Lines of whole objects are none: they are another host's kind of stream.
+    """
+    body = intake.body.lstrip()
+    first, _, rest = body.partition(b"\n")
+    lines = bool(rest.strip()) and decode(first, intake.flags) is not None
+    return body[:1] == b"{" and not lines and decode(body, intake.flags) is None

@@ -223,8 +223,8 @@ class ByteHost:
             await _played(self._at_connect, stage)
             while True:
                 await _played(self._answer(await stage.request()), stage)
-        except ConnectionError:
-            pass
+        except (ConnectionError, asyncio.CancelledError):
+            pass  # asyncio complains of a connection's task that ends cancelled
         finally:
             if not writer.is_closing():  # a Fin goes out only if it is let
                 writer.transport.abort()

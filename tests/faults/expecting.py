@@ -132,7 +132,12 @@ def assert_met(reply, expected):
         "usage": expected.usage,
         **expected.facts,
     }
-    assert seen == wanted, reply.error_excerpt
+    wrong = [
+        f"{name} is {str(seen[name])[:300]}, not {str(wanted[name])[:300]}"
+        for name in wanted
+        if seen[name] != wanted[name]
+    ]
+    assert not wrong, ("\n".join(wrong), reply.error_excerpt)
     moments = [getattr(reply.stamps, name) for name in ORDERED]
     moments = [at for at in moments if at is not None]
     assert moments == sorted(moments)

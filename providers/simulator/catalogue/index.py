@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from providers.provider import ProviderError
 from providers.simulator.catalogue import (
     bench,
+    bodies,
     chunks,
     content,
     ending,
@@ -19,6 +20,7 @@ from providers.simulator.player import Play
 
 CATALOGUE: tuple[Fault, ...] = (
     *framing.FAULTS,
+    *bodies.FAULTS,
     *ending.FAULTS,
     *errors.FAULTS,
     *chunks.FAULTS,

@@ -96,6 +96,11 @@ def paced(*pieces: bytes, seconds: float = 0.002, end: bytes = LAST) -> Play:
     return (Send(head()), Wait(seconds), *rests, Send(end))
 
 
+def apart(data: bytes, seconds: float = 0.0) -> Play:
+    """Return the script that writes bytes one by one, with rests between."""
+    return tuple(each for byte in data for each in (Send(bytes([byte])), Wait(seconds)))
+
+
 def replying(
     body: bytes, status: str = "200 OK", kind: str = "application/json", *fields: str
 ) -> Play:
