@@ -21,14 +21,14 @@ LOOKS_INTO = {
 ORDER = {
     "scenarios": "request prompts form checks content scenario session load plan",
     "data": "row timeline prices migrations store query export",
-    "providers": "outcome reply secret provider usage sse dialect errors limits generic "
-    "ourtoken openrouter zai registry lenient calls plain answer intake verdict "
-    "audit reader tap egress failure line exchange wire simulator",
+    "providers": "outcome reply secret provider usage sse dialect errors limits "
+    "generic ourtoken openrouter zai registry lenient calls plain answer intake "
+    "verdict audit reader tap egress failure line exchange wire simulator",
     "providers.simulator": "profile faults player catalogue bill truth cache asked "
     "prose values answer pace refusal frames script director host serve spawn "
     "metronome __main__",
     "providers.simulator.catalogue": "words fault framing bodies ending errors chunks "
-    "content usage transport bench index",
+    "content usage transport answers bench index",
     "compare": "run judge show serve cli",
     "compare.run": "mistakes clock calm budget gate hosts config prepare "
     "descriptors engine monitor calibrate measure tally attend letters lost worker "

@@ -171,6 +171,17 @@ def test_stored_columns_are_the_contract(desk, who):
     )
 
 
+def test_a_run_keeps_the_prices_that_it_began_with(desk, simulated):
+    host = ["-p", f"x={simulated['zai']}", "--model", "glm-5.2"]
+    for price in ("x=1,2", "x=100,200"):
+        desk("run", *host, "-s", "ping", "-n", 1, "--no-calibrate", "--price", price)
+
+    first, second = desk.rows("select prices from runs order by run_id")
+    assert first != second
+    costs = desk.rows("select cost_nusd from requests order by run_id")
+    assert 50 < costs[1]["cost_nusd"] / costs[0]["cost_nusd"] < 200
+
+
 def test_a_users_own_jsonl_runs_with_its_expectations(desk, who):
     path = desk.folder / "mine.jsonl"
     path.write_text(

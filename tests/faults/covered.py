@@ -10,9 +10,20 @@ GROUPS = (
     "framing", "ending", "errors", "chunks", "content", "usage", "transport",
 )  # fmt: skip
 
+
+def listed(path):
+    """Return the tests of each number in a file of `number test` lines."""
+    found = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        number, _, test = line.partition(" ")
+        if number != "#":
+            found.setdefault(int(number), []).append(f"tests/{test}")
+    return found
+
+
 # Faults that need more than one request to one script, and those of the client and
 # its machine: by tests of their own, here or of the room that they are about.
-ELSEWHERE: dict[int, tuple[str, ...]] = {}
+ELSEWHERE = listed(TESTS / "faults" / "elsewhere.txt")
 
 
 @cache

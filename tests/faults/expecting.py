@@ -34,6 +34,7 @@ class Expected:
     usage: tuple[int | None, int | None] | None
     facts: dict[str, Any]
     given: dict[str, Any] = field(default_factory=dict)
+    https: bool = False
 
     @property
     def in_short(self) -> str:
@@ -51,13 +52,15 @@ def expect(
     plus="",
     usage="as reached",
     given=None,
+    https=False,
     **facts,
 ) -> Expected:
     """Return what is expected: by default the good answer `Hello`, whole.
 
     Of the stamps those named in `without` are not reached, those in `plus` are as
     well; `only` names all that are. `usage` is (prompt, completion). `given` goes to
-    `ask`, the other names are those of a Reply's fields, each compared.
+    `ask`, with `https` it asks for TLS of a host that has none. The other names are
+    those of a Reply's fields, each compared.
     """
     names = WHOLE if only is None else frozenset(only.split())
     reached = (names | set(plus.split())) - set(without.split())
@@ -76,6 +79,7 @@ def expect(
         usage=usage,
         facts=usual | facts,
         given=given or {},
+        https=https,
     )
 
 
@@ -107,7 +111,9 @@ async def met(case, expected) -> Reply:
 
     first = play if fault.at_connect else ()
     async with ByteHost(answer, at_connect=first) as host:
-        reply = await ask(host.base_url, **expected.given)
+        secure = host.base_url.replace("http:", "https:")
+        url = secure if expected.https else host.base_url
+        reply = await ask(url, **expected.given)
     assert_met(reply, expected)
     assert len(asked) <= 1, "a hidden retry"
     return reply

@@ -4,6 +4,7 @@ from difflib import get_close_matches
 
 from providers.provider import ProviderError
 from providers.simulator.catalogue import (
+    answers,
     bench,
     bodies,
     chunks,
@@ -27,6 +28,7 @@ CATALOGUE: tuple[Fault, ...] = (
     *content.FAULTS,
     *usage.FAULTS,
     *transport.FAULTS,
+    *answers.FAULTS,
     *bench.FAULTS,
 )
 
