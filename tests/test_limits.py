@@ -35,6 +35,42 @@ def test_milliseconds_go_before_seconds_and_case_does_not_matter():
     assert retry_after({}) is None
 
 
+def test_of_several_waits_the_longest_holds():
+    twice = CIMultiDict([("Retry-After", "20"), ("Retry-After", "5")])
+    assert retry_after(twice) == 20
+    twice.add("Retry-After", "soon")
+    assert retry_after(twice) == 20
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("6m0s", 360.0), ("2m52.8s", 172.8), ("547ms", 0.547), ("1h2m3s", 3723.0),
+     ("59.70", 59.7), ("784111807", 86_400.0),
+     ("1994-11-06T08:50:07Z", 30.0), ("1994-11-06T08:50:07", None), ("soon", None),
+     ("6m0", None), ("", None), ("-3", None)],
+)  # fmt: skip
+def test_a_limit_that_is_used_up_asks_to_wait_until_its_reset(value, seconds):
+    headers = {"x-ratelimit-remaining-x": "0", "x-ratelimit-reset-x": value}
+    assert retry_after(headers | {"Date": NOW}) == seconds
+
+
+@pytest.mark.parametrize("moment", ["1800000030", "1800000030000"])
+def test_a_reset_may_be_a_moment_since_1970(moment):
+    headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": moment}
+    assert retry_after(headers | {"Date": "Fri, 15 Jan 2027 08:00:00 GMT"}) == 30
+
+
+def test_only_what_is_used_up_asks_to_wait_and_retry_after_goes_before():
+    limits = {"x-ratelimit-reset-tokens": "9s", "x-ratelimit-reset-requests": "5s"}
+    left = {"x-ratelimit-remaining-tokens": "7", "x-ratelimit-remaining-requests": "-1"}
+    assert retry_after(limits) is None
+    assert retry_after(limits | left) == 5
+    assert retry_after(limits | left | {"Retry-After": "2"}) == 2
+    style = {"anthropic-ratelimit-requests-remaining": "0", "Date": NOW}
+    style["anthropic-ratelimit-requests-reset"] = "1994-11-06T08:49:47Z"
+    assert retry_after(style) == 10
+
+
 def test_a_date_without_the_hosts_own_counts_from_our_clock():
     assert retry_after({"Retry-After": "Fri, 06 Nov 2099 08:49:37 GMT"}) == 86_400
 
@@ -62,7 +98,9 @@ def test_rate_limits_are_bounded_storable_and_without_keys():
     assert rate_limits(key, ["sesame-open"]) == {"x-ratelimit-a": "y" * 95 + "***"}
 
 
-@given(st.text(max_size=40))
+@given(st.text(max_size=40) | st.from_regex(r"[0-9hms.:TZ+-]{1,30}", fullmatch=True))
 def test_no_value_raises_and_a_wait_is_always_bounded(value):
-    waited = retry_after({"retry-after": value, "date": value})
-    assert waited is None or 0 <= waited <= 86_400
+    for name in ("retry-after", "retry-after-ms", "x-ratelimit-reset"):
+        headers = {name: value, "date": value, "x-ratelimit-remaining": "0"}
+        waited = retry_after(headers)
+        assert waited is None or 0 <= waited <= 86_400

@@ -11,6 +11,7 @@ from providers.simulator.catalogue import (
     ending,
     errors,
     framing,
+    refusals,
     transport,
     usage,
 )
@@ -23,6 +24,7 @@ CATALOGUE: tuple[Fault, ...] = (
     *bodies.FAULTS,
     *ending.FAULTS,
     *errors.FAULTS,
+    *refusals.FAULTS,
     *chunks.FAULTS,
     *content.FAULTS,
     *usage.FAULTS,
