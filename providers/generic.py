@@ -74,6 +74,7 @@ class Generic:
     # Finish reasons that are not a good end.
     finishes: ClassVar[dict[str, Outcome]] = {
         "error": Outcome.PROVIDER_ERROR,
+        "network_error": Outcome.PROVIDER_ERROR,
         "content_filter": Outcome.CONTENT_FILTER,
     }
 
@@ -144,7 +145,10 @@ class Generic:
             delta.content += _text(choice["text"])
         finish = choice.get("finish_reason")
         if finish:
-            delta.finish = str(finish)
+            # A router's own word may hide that its upstream failed.
+            native = str(choice.get("native_finish_reason"))
+            failed = self.finishes.get(native) is Outcome.PROVIDER_ERROR
+            delta.finish = native if failed else str(finish)
 
     def _said(self, said: dict[str, Any], delta: Delta) -> None:
         content = said.get("content")

@@ -50,23 +50,40 @@ def rate_limits(
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds a host's headers ask to wait, 0 to a day, or None.
 
-    Milliseconds (`retry-after-ms`), seconds and HTTP dates are read; a date counts
-    from the response's own `Date`, so a skewed clock does no harm (RFC 9110, 10.2.3).
+    Milliseconds (`retry-after-ms`) go before seconds and HTTP dates; of several the
+    longest holds. A date counts from the response's own `Date`, so a skewed clock does
+    no harm (RFC 9110, 10.2.3). Without any of them a limit of which nothing remains
+    asks to wait until its reset.
     """
     if not _TELLS.search("\n".join(headers)):
         return None
-    lowered = {name.lower(): value.strip() for name, value in headers.items()}
-    stated_ms = _number(lowered.get("retry-after-ms"))
-    if stated_ms is not None:
-        return min(stated_ms / 1000, MAX_WAIT_S)
-    text = lowered.get("retry-after", "")
-    stated = _number(text)
-    if stated is not None:
-        return min(stated, MAX_WAIT_S)
-    until = _date(text)
-    if until is None:
-        return None
-    return min(max((until - _now(headers)).total_seconds(), 0.0), MAX_WAIT_S)
+    fields = [(name.lower(), value.strip()) for name, value in headers.items()]
+    now = _now(headers)
+    spoken = [_number(text) for name, text in fields if name == "retry-after-ms"]
+    waits = [number / 1000 for number in spoken if number is not None]
+    if not waits:
+        stated = [_wait_s(text, now) for name, text in fields if name == "retry-after"]
+        waits = [seconds for seconds in stated if seconds is not None]
+    waits = waits or _used_up(dict(fields), now)
+    return min(max(*waits, 0.0), MAX_WAIT_S) if waits else None
+
+
+def _wait_s(text: str, now: datetime) -> float | None:
+    """Return the seconds until a moment that is given in seconds or as a date."""
+    seconds, until = _number(text), _date(text)
+    if seconds is None and until is not None:
+        return (until - now).total_seconds()
+    return seconds
+
+
+def _used_up(fields: Mapping[str, str], now: datetime) -> list[float]:
+    """Return the seconds until the reset of each limit of which nothing remains."""
+    resets = (
+        _reset_s(fields.get(name.replace("remaining", "reset"), ""), now)
+        for name, left in fields.items()
+        if "remaining" in name and re.fullmatch(r"0|-[0-9]+", left)
+    )
+    return [seconds for seconds in resets if seconds is not None]
 
 
 def wait_in_body(payload: Any) -> float | None:
@@ -110,8 +127,8 @@ def _places(payload: Any) -> Iterator[dict[str, Any]]:
 def _reset_s(text: str, now: datetime) -> float | None:
     """Return the seconds until a limit is reset, 0 to a year, or None.
 
-    A Go duration (`6m0s`), seconds, a Unix time in seconds or milliseconds, or an
-    RFC 3339 date.
+    A Go duration (`6m0s`: OpenAI, Groq), seconds (Cerebras), a Unix time in seconds or
+    milliseconds (OpenRouter), or a date of RFC 3339 (Anthropic).
     """
     text = text.strip()
     seconds = _number(text)
@@ -130,8 +147,7 @@ def _until_iso(text: str, now: datetime) -> float | None:
         until = datetime.fromisoformat(text)
     except ValueError:
         return None
-    until = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return max((until - now).total_seconds(), 0.0)
+    return max((until - now).total_seconds(), 0.0) if until.tzinfo else None
 
 
 def _number(value: Any) -> float | None:

@@ -27,8 +27,8 @@ ORDER = {
     "providers.simulator": "profile faults player catalogue bill truth cache asked "
     "prose values answer pace refusal frames script director host serve spawn "
     "metronome __main__",
-    "providers.simulator.catalogue": "words fault framing bodies ending errors chunks "
-    "content usage transport answers bench index",
+    "providers.simulator.catalogue": "words fault framing bodies ending errors "
+    "refusals chunks content usage transport answers bench index",
     "compare": "run judge show serve cli",
     "compare.run": "mistakes clock calm budget gate hosts config prepare "
     "descriptors engine monitor calibrate measure tally attend letters lost worker "

@@ -31,14 +31,22 @@ class EndedError(ConnectionError):
     """A script has ended its connection; nothing more is played on it."""
 
 
-class Stage(NamedTuple):
-    """One connection, on which scripts are played."""
+class Stage:
+    """One connection, on which scripts are played; `asked` is its last request."""
 
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.reader = reader
+        self.writer = writer
+        self.asked = Asked("", {}, b"")
 
     async def request(self) -> Asked:
-        """Return the next request. Raises ConnectionError when there is none."""
+        """Read and return the next request. Raises ConnectionError without one."""
+        self.asked = await self._request()
+        return self.asked
+
+    async def _request(self) -> Asked:
         try:
             head = await self.reader.readuntil(b"\r\n\r\n")
             line, *lines = head.decode("latin-1").rstrip("\r\n").split("\r\n")
@@ -112,6 +120,17 @@ class Repeat(Action, frozen=True):
             await stage.writer.drain()
             await asyncio.sleep(self.every_s)
             n += 1
+
+
+class SendKey(Action, frozen=True):
+    """Write the key that the request carried, as one chunk of a body."""
+
+    async def play(self, stage: Stage) -> None:
+        """Write the key behind `Authorization: Bearer`, or what stands there else."""
+        given = stage.asked.fields.get("authorization", "no key")
+        key = given.removeprefix("Bearer ").encode("latin-1")
+        stage.writer.write(b"%x\r\n%b\r\n" % (len(key), key))
+        await stage.writer.drain()
 
 
 class NextRequest(Action, frozen=True):

@@ -12,6 +12,7 @@ from providers.simulator.catalogue import (
     ending,
     errors,
     framing,
+    refusals,
     transport,
     usage,
 )
@@ -24,6 +25,7 @@ CATALOGUE: tuple[Fault, ...] = (
     *bodies.FAULTS,
     *ending.FAULTS,
     *errors.FAULTS,
+    *refusals.FAULTS,
     *chunks.FAULTS,
     *content.FAULTS,
     *usage.FAULTS,
