@@ -50,6 +50,9 @@ EFFORT: dict[str, dict[str, dict[str, Any]]] = {
 
 REASONING = frozenset({"reasoning_content", "reasoning", "reasoning_details"})
 
+MAX_CHOICES = 128
+"""The most choices of a chunk that are read: as many as one may ask OpenAI for."""
+
 GOOD_FINISHES = frozenset(
     {"stop", "length", "tool_calls", "function_call", "end_turn", "eos", "max_tokens"}
 )
@@ -126,7 +129,7 @@ class Generic:
             delta.fingerprint = _name(chunk["system_fingerprint"])
         choices = get("choices")
         if isinstance(choices, list):
-            for each in choices:
+            for each in choices[:MAX_CHOICES]:
                 self._choice(each, delta)
         if get("usage") or "x_groq" in chunk:
             self._usage(chunk, delta)

@@ -33,7 +33,7 @@ class Caps(msgspec.Struct, frozen=True, kw_only=True):
 
     body_bytes: int = 64 << 20
     line_bytes: int = 8 << 20
-    events: int = 2_000_000
+    events: int = 500_000
     error_bytes: int = 64 << 10
 
 
