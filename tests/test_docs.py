@@ -17,6 +17,7 @@ from pathlib import Path
 import click
 import msgspec
 import pytest
+from faults.covered import shown_by
 
 from compare.cli.errors import EXIT_CODES
 from compare.cli.main import VERBS, h2h
@@ -37,6 +38,7 @@ from providers.generic import EFFORT
 from providers.outcome import BLAME, Blame, Flag, Outcome
 from providers.provider import Deadlines, Provider
 from providers.registry import DIALECTS, Endpoint, endpoints
+from providers.simulator.catalogue.index import CATALOGUE
 from providers.simulator.faults import FAULTS
 from providers.simulator.profile import PROFILES
 from scenarios import scenario as scenes
@@ -159,6 +161,23 @@ def fault_table():
         (f"`{name}`", words) for name, words in FAULTS.items()))  # fmt: skip
 
 
+def catalogue_table():
+    return grid(
+        ("no.", "name", "fault", "outcome: flags", "seen", "shown by"),
+        *(
+            (
+                str(fault.number),
+                f"`{fault.slug}`",
+                fault.title,
+                fault.outcome,
+                fault.seen or "-",
+                ", ".join(f"`{test}`" for test in shown_by(fault)) or fault.why_not,
+            )
+            for fault in CATALOGUE
+        ),
+    )
+
+
 def profile_table():
     return grid(
         ("profile", "first token", "gap", "tokens", "usage unasked", "states cost"),
@@ -243,6 +262,7 @@ GENERATED = {
     ("docs/providers.md", "prices"): price_table,
     ("docs/providers.md", "profiles"): profile_table,
     ("docs/providers.md", "faults"): fault_table,
+    ("docs/faults.md", "catalogue"): catalogue_table,
     ("docs/scenarios.md", "library"): library_table,
 }
 

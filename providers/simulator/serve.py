@@ -73,11 +73,19 @@ def serve_fault(
     seed: int = 1,
     announce: Announce | None = None,
 ) -> None:
-    """Serve the scripts of a fault of the catalogue, as `serve` does a profile.
+    """Serve a fault of the catalogue as `serve` does a profile; see `fault_host`."""
+    host = fault_host(name, port=port, share=share, seed=seed)
+    asyncio.run(_run([(find(name)[0].slug, host)], False, announce or print_line))
 
-    Several scripts are played in turn, one a request. Of the requests a seeded share
-    is struck; the others get a good answer. Raises ProviderError on a name that is
-    none or cannot be played, OSError when the port cannot be had.
+
+def fault_host(
+    name: str, *, port: int = 0, share: float = 1.0, seed: int = 1
+) -> ByteHost:
+    """Return the host that plays a fault's scripts in turn, one a request.
+
+    Of the requests a seeded share is struck; the others get a good answer. Raises
+    ProviderError on a name that is none or cannot be played, and on a share of a fault
+    that strikes before there is a request.
     """
     fault, plays = find(name)
     if fault.at_connect and share < 1:
@@ -90,8 +98,7 @@ def serve_fault(
         return next(turns) if drawn.random() < share else good
 
     first = plays[0] if fault.at_connect else ()
-    host = ByteHost(answer, at_connect=first, port=port)
-    asyncio.run(_run([(fault.slug, host)], False, announce or print_line))
+    return ByteHost(answer, at_connect=first, port=port)
 
 
 def print_line(profile: str, base_url: str) -> None:
