@@ -21,6 +21,11 @@ from providers.provider import Caps, Deadlines  # noqa: E402 - as above
 from providers.wire import Wire  # noqa: E402 - as above
 
 
+def forget_peak():
+    """Let the peak of this process's memory begin anew."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
 def memory(name):
     """Return a figure of this process's memory in bytes: VmRSS, or VmHWM, its peak."""
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -34,7 +39,7 @@ async def main(url, caps=None, max_tokens=64):
         [provider(url)], concurrency=1, caps=limits, deadlines=Deadlines(total=60)
     ) as wire:
         await wire.send(arrival())  # a good answer: all that is loaded is loaded
-        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+        forget_peak()
         before, started = memory("VmRSS"), process_time()
         reply = await wire.send(arrival(max_tokens=max_tokens))
         return {

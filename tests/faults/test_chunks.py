@@ -13,7 +13,7 @@ OTHER, CONTENT, REASONING, TOOL = Kind
 def calls(*ids):
     """Return what is expected of an answer that is two calls, of f and of g."""
     f, g = ids
-    both = (ToolCall(f, "f", '{"x":1}'), ToolCall(g, "g", "[]"))
+    both = (ToolCall(f, "f", '{"x":1}'), ToolCall(g, "g", "{}"))
     return expect(usage=(5, 9), content="", tool_calls=both, finish_reason="tool_calls")
 
 

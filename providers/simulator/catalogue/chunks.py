@@ -190,14 +190,14 @@ FAULTS: tuple[Fault, ...] = (
                 part("", "f", id="a"),
                 part("", "g", id="b"),
                 part('{"x":', id="a"),
-                part("[]", id="b"),
+                part("{}", id="b"),
                 part("1}", id="a"),
             ),
             "last": calling(
                 part("", "f", id="a"),
                 part('{"x":'),
                 part("1}"),
-                part("[]", "g", id="b"),
+                part("{}", "g", id="b"),
             ),
         },
         outcome="ok",
@@ -208,7 +208,7 @@ FAULTS: tuple[Fault, ...] = (
         slug="tool_no_id",
         title="pieces of tool calls without an id",
         play=calling(
-            part('{"x":', "f", index=0), part("1}", index=0), part("[]", "g", index=1)
+            part('{"x":', "f", index=0), part("1}", index=0), part("{}", "g", index=1)
         ),
         outcome="ok",
         seen="continue#13235",

@@ -192,6 +192,7 @@ FAULTS: tuple[Fault, ...] = (
         number=119,
         slug="prices_change",
         title="the price list changes during a run",
-        why_not="no host can do it: a run keeps the prices that it began with",
+        outcome="as it was",
+        why_not="it is the client's price list",
     ),
 )
