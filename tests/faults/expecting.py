@@ -7,6 +7,7 @@ answer in two tokens, so that an entry says only what the fault changes.
 
 import asyncio
 from dataclasses import dataclass, field
+from time import perf_counter_ns
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from byteserver import ask
 from providers.outcome import BLAME, Blame, Flag, Outcome
 from providers.reply import Reply
 from providers.simulator.catalogue.index import CATALOGUE
-from providers.simulator.player import ByteHost
+from providers.simulator.player import Action, ByteHost, Send
 
 BY_NUMBER = {fault.number: fault for fault in CATALOGUE}
 STAMPS = (
@@ -152,3 +153,29 @@ def assert_met(reply, expected):
     assert moments == sorted(moments)
     assert reply.bytes_received >= 0
     assert reply.error_excerpt is None or len(reply.error_excerpt.encode()) <= 512
+
+
+class Mark(Action, frozen=True):
+    """Note the moment."""
+
+    moments: list[int]
+
+    async def play(self, stage):
+        self.moments.append(perf_counter_ns())
+
+
+async def sent_and_stamped(case, expected):
+    """Return the moments at which a paced script sent its parts, and the Reply.
+
+    Whatever is sent before a wait, on the loop that the client runs on too, is read
+    before the next is sent: its stamp lies between the two moments.
+    """
+    moments = []
+
+    def marked(play):
+        for action in play:
+            if isinstance(action, Send):
+                yield Mark(moments)
+            yield action
+
+    return moments, await met(case, expected, lambda play: tuple(marked(play)))

@@ -118,4 +118,4 @@ async def test_a_huge_error_is_read_no_further_than_its_cap():
 @pytest.mark.parametrize("case", ["57", "63", "50-502", "61"])
 async def test_an_error_ends_its_request_at_once(case):
     stamps = (await met(case, EXPECTED[case])).stamps
-    assert (stamps.end - stamps.headers) / 1e9 < 0.1
+    assert (stamps.end - stamps.headers) / 1e9 < 5, "it waited for a deadline"
