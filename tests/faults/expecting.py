@@ -5,7 +5,9 @@ A test module keeps a table `EXPECTED` by test id: the bare number of a fault, o
 answer in two tokens, so that an entry says only what the fault changes.
 """
 
+import asyncio
 from dataclasses import dataclass, field
+from time import perf_counter_ns
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from byteserver import ask
 from providers.outcome import BLAME, Blame, Flag, Outcome
 from providers.reply import Reply
 from providers.simulator.catalogue.index import CATALOGUE
-from providers.simulator.player import ByteHost
+from providers.simulator.player import Action, ByteHost, Send
 
 BY_NUMBER = {fault.number: fault for fault in CATALOGUE}
 STAMPS = (
@@ -100,9 +102,16 @@ def play_of(case):
     return fault, fault.plays[variant]
 
 
-async def met(case, expected) -> Reply:
-    """Send one request to a host that plays the fault; assert all that is expected."""
+async def met(case, expected, change=None) -> Reply:
+    """Send one request to a host that plays the fault; assert all that is expected.
+
+    `change` may make another script of the fault's.
+    """
+    complaints = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: complaints.append(context))
     fault, play = play_of(case)
+    play = change(play) if change else play
     asked = []
 
     def answer(request):
@@ -116,6 +125,7 @@ async def met(case, expected) -> Reply:
         reply = await ask(url, **expected.given)
     assert_met(reply, expected)
     assert len(asked) <= 1, "a hidden retry"
+    assert not complaints, "an exception that nobody caught"
     return reply
 
 
@@ -149,3 +159,29 @@ def assert_met(reply, expected):
     assert moments == sorted(moments)
     assert reply.bytes_received >= 0
     assert reply.error_excerpt is None or len(reply.error_excerpt.encode()) <= 512
+
+
+class Mark(Action, frozen=True):
+    """Note the moment."""
+
+    moments: list[int]
+
+    async def play(self, stage):
+        self.moments.append(perf_counter_ns())
+
+
+async def sent_and_stamped(case, expected):
+    """Return the moments at which a paced script sent its parts, and the Reply.
+
+    Whatever is sent before a wait, on the loop that the client runs on too, is read
+    before the next is sent: its stamp lies between the two moments.
+    """
+    moments = []
+
+    def marked(play):
+        for action in play:
+            if isinstance(action, Send):
+                yield Mark(moments)
+            yield action
+
+    return moments, await met(case, expected, lambda play: tuple(marked(play)))

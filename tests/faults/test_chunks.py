@@ -2,7 +2,7 @@
 
 import pytest
 
-from faults.expecting import expect, met
+from faults.expecting import expect, met, sent_and_stamped
 from providers.outcome import Flag, Outcome
 from providers.reply import Kind, ToolCall
 
@@ -63,16 +63,20 @@ async def test_a_chunk_without_text_is_an_event_and_no_token(case):
 
 
 async def test_a_role_is_no_first_token():
-    stamps = (await met("77", EXPECTED["77"])).stamps
-    assert stamps.first_token - stamps.first_event > 4_000_000, "10 ms lie between"
+    sent, reply = await sent_and_stamped("77", EXPECTED["77"])
+    role, text = 1, 2  # behind the head
+    assert sent[role] < reply.stamps.first_event < sent[text]
+    assert sent[text] < reply.stamps.first_token < sent[text + 1]
 
 
 @pytest.mark.parametrize("case", [case for case in EXPECTED if case.startswith("78")])
 async def test_reasoning_is_the_first_token_and_not_the_first_answer(case):
-    reply = await met(case, EXPECTED[case])
+    sent, reply = await sent_and_stamped(case, EXPECTED[case])
+    thought, text = 2, 3  # behind the head and the role
     stamps = reply.stamps
+    assert sent[thought] < stamps.first_reasoning < sent[text]
     assert stamps.first_token == stamps.first_reasoning
-    assert stamps.first_answer - stamps.first_reasoning > 4_000_000
+    assert sent[text] < stamps.first_answer < sent[text + 1]
     kinds = [OTHER, REASONING, CONTENT, CONTENT, OTHER, OTHER]
     assert [kind for _, kind in reply.timeline] == kinds
 

@@ -1,0 +1,30 @@
+"""However a fault's bytes are cut, it is the same fault."""
+
+import pytest
+
+from faults.covered import expectations, not_yet
+from faults.expecting import cases, met
+from providers.simulator.player import Send, Wait
+
+PIECE = 7
+LONGEST = 20_000  # what is longer would take long, and shows no more
+CASES = {case: expected for case, (_, expected) in expectations().items()}
+
+
+def in_pieces(play):
+    """Return a script with all that it sends cut into pieces, each in its own read."""
+    return tuple(cut for action in play for cut in pieces(action))
+
+
+def pieces(action):
+    if not isinstance(action, Send) or len(action.data) > LONGEST:
+        yield action
+        return
+    for start in range(0, len(action.data), PIECE):
+        yield Send(action.data[start : start + PIECE])
+        yield Wait()
+
+
+@pytest.mark.parametrize("case", cases(CASES, not_yet()))
+async def test_a_fault_in_pieces_is_the_same(case):
+    await met(case, CASES[case], in_pieces)
