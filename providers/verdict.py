@@ -6,6 +6,7 @@ from providers.lenient import decode
 from providers.outcome import BLAME, Flag, Outcome
 
 ERROR_TEXT_BYTES = 4_096
+DATA = b"data:"
 
 AFTER_DONE = frozenset(
     {Outcome.TRUNCATED, Outcome.TIMEOUT_TOKEN_GAP, Outcome.TIMEOUT_TOTAL,
@@ -96,6 +97,8 @@ def _unread(intake: Intake) -> Outcome:
     sse = intake.sse
     if sse is None:
         return Outcome.PROTOCOL_ERROR if _cut(intake) else Outcome.WRONG_ANSWER_TYPE
+    if intake.torn or DATA.startswith(intake.opening):
+        return Outcome.TRUNCATED
     if intake.answer.n_bad:
         return Outcome.PROTOCOL_ERROR
     if intake.finished:

@@ -37,6 +37,7 @@ class Expected:
     facts: dict[str, Any]
     given: dict[str, Any] = field(default_factory=dict)
     https: bool = False
+    again: bool = False
 
     @property
     def in_short(self) -> str:
@@ -55,6 +56,7 @@ def expect(
     usage="as reached",
     given=None,
     https=False,
+    again=False,
     **facts,
 ) -> Expected:
     """Return what is expected: by default the good answer `Hello`, whole.
@@ -62,7 +64,8 @@ def expect(
     Of the stamps those named in `without` are not reached, those in `plus` are as
     well; `only` names all that are. `usage` is (prompt, completion). `given` goes to
     `ask`, with `https` it asks for TLS of a host that has none. The other names are
-    those of a Reply's fields, each compared.
+    those of a Reply's fields, each compared. With `again` it is met by the second of
+    two requests, in a test of its own.
     """
     names = WHOLE if only is None else frozenset(only.split())
     reached = (names | set(plus.split())) - set(without.split())
@@ -82,6 +85,7 @@ def expect(
         facts=usual | facts,
         given=given or {},
         https=https,
+        again=again,
     )
 
 

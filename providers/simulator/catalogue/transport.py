@@ -7,7 +7,6 @@ from providers.simulator.catalogue.words import (
     chunked,
     head,
     said,
-    stream,
     streaming,
     whole,
 )
@@ -159,7 +158,6 @@ FAULTS: tuple[Fault, ...] = (
             ),
             "negative_length": (Send(head(length=-5)),),
             "no_http": (Send(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"),),
-            "more": (Send(stream(*GOOD) + b"and more\r\n\r\n"),),
         },
         outcome="protocol_error",
     ),
