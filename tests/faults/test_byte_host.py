@@ -9,9 +9,8 @@ from providers.simulator.player import ByteHost, Send
 OK = (Send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"),)
 POST = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n"
 LENGTH = POST + b"CONTENT-LENGTH:4\r\n\r\nabcd"
-CHUNKED = (
-    POST + b"Transfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n1\r\nd\r\n0\r\n\r\n"
-)
+IN_CHUNKS = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+CHUNKED = IN_CHUNKS + b"3;x=y\r\nabc\r\n1\r\nd\r\n0\r\n\r\n"
 GET = b"GET /v1/models HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
