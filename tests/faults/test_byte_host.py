@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from providers.simulator.player import ByteHost, Send
+from providers.simulator.player import ByteHost, Repeat, Send, Stall
 
 OK = (Send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"),)
 POST = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n"
@@ -63,3 +63,18 @@ async def test_a_host_that_is_left_while_it_waits_leaves_nothing_behind():
         writer.write(GET)
     writer.close()
     assert asyncio.all_tasks() == before
+
+
+@pytest.mark.parametrize(
+    "script", [(Stall(),), (Repeat(b"x", 1.0),), OK], ids=["stall", "repeat", "idle"]
+)
+async def test_a_host_that_closes_ends_its_connections_without_a_word(script, caplog):
+    asked = asyncio.Event()
+    async with ByteHost(lambda _: asked.set() or script) as host:
+        _, writer = await asyncio.open_connection("127.0.0.1", host.port)
+        writer.write(GET)
+        await asked.wait()
+        await asyncio.sleep(0)
+    writer.close()
+    await asyncio.sleep(0)
+    assert not caplog.records

@@ -6,6 +6,7 @@ import os
 import resource
 import socket
 import ssl
+import sys
 import threading
 from contextlib import asynccontextmanager, closing, contextmanager
 from datetime import UTC, datetime
@@ -25,6 +26,9 @@ from providers.wire import Wire
 O, F = Outcome, Flag  # noqa: E741 - a table of outcomes reads better so
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 KEY = "sk-CANARY-0123456789abcdef"
+linux = pytest.mark.skipif(
+    sys.platform != "linux", reason="elsewhere a full queue refuses or there is one lo"
+)
 NOT_SENT = ""
 NO_ANSWER = "sent"
 HEAD_ONLY = "sent headers"
@@ -74,7 +78,7 @@ EXPECTED = {
     "137": unread(O.TIMEOUT_HEADERS, given=within(headers=0.1)),
     "138-bytes": cut(O.TIMEOUT_TOKEN_GAP, F.BAD_EVENT, given=within(token_gap=0.1)),
     "138-tokens": expect(O.TIMEOUT_TOTAL, without="usage done",
-                         given=within(total=0.15), content=ANY),
+                         given=within(total=0.3), content=ANY),
     "139": expect(O.TIMEOUT_FIRST_TOKEN, F.COMMENTS_SEEN, only=HEAD_ONLY,
                   given=within(first_token=0.1)),
     "140-for_good": cut(O.TIMEOUT_TOKEN_GAP, given=within(token_gap=0.1)),
@@ -192,7 +196,8 @@ async def test_120_a_hanging_resolver_costs_the_other_host_nothing(monkeypatch):
             async with wire:
                 hung = [wire.send(arrival("slow")) for _ in range(40)]
                 sends = asyncio.gather(*hung)
-                await asyncio.sleep(0.05)
+                for _ in range(20):  # until each of them asks for its name
+                    await asyncio.sleep(0)
                 reply = await wire.send(arrival("fine"))
                 await sends
     assert reply.outcome is O.OK
@@ -216,6 +221,7 @@ def unanswering(address="127.0.0.1", port=0):
                 each.close()
 
 
+@linux
 @pytest.mark.parametrize("dead", ["refused", "unanswered"])
 async def test_121_of_two_addresses_one_is_dead(dead, monkeypatch):
     async with ByteServer([stream(*GOOD)]) as server:
@@ -247,6 +253,7 @@ async def test_122_nobody_listens():
     assert_met(reply, expect(O.CONNECT_ERROR, only=NOT_SENT))
 
 
+@linux
 async def test_123_an_attempt_to_connect_that_nobody_answers():
     with unanswering() as port:
         reply = await ask(f"http://127.0.0.1:{port}/v1", **within(connect=0.1))
