@@ -62,11 +62,13 @@ async def test_a_chunk_without_text_is_an_event_and_no_token(case):
     assert [kind for _, kind in reply.timeline] == kinds
 
 
-async def test_a_role_is_no_first_token():
+async def test_each_stamp_is_that_of_its_own_event_and_a_role_is_no_token():
     sent, reply = await sent_and_stamped("77", EXPECTED["77"])
-    role, text = 1, 2  # behind the head
-    assert sent[role] < reply.stamps.first_event < sent[text]
-    assert sent[text] < reply.stamps.first_token < sent[text + 1]
+    names = ("headers", "first_event", "first_token", "last_token", None, "usage",
+             "done", "end")  # fmt: skip
+    for place, name in enumerate(names):
+        after = sent[place + 1] if name != "end" else reply.stamps.end + 1
+        assert name is None or sent[place] < getattr(reply.stamps, name) < after, name
 
 
 @pytest.mark.parametrize("case", [case for case in EXPECTED if case.startswith("78")])

@@ -57,6 +57,7 @@ EXPECTED = {
     "55-403": refused(O.AUTH_ERROR, 403),
     "55-402": refused(O.QUOTA, 402),
     "56-model": refused(O.MODEL_NOT_FOUND, 404, error_code="model_not_found"),
+    "56-words": refused(O.MODEL_NOT_FOUND, 404, error_code="404"),
     "56-path": refused(O.HTTP_ERROR, 404, blame=Blame.ACCOUNT, error_code="404"),
     "57": slow(20.0, ratelimit={"retry-after": "20"}),
     "58-imf": slow(30.0),

@@ -37,7 +37,10 @@ EXPECTED = {
         O.TIMEOUT_TOKEN_GAP, F.COMMENTS_SEEN, without=NO_END, given=TOKEN_GAP
     ),
     "11": expect(O.OK, F.COMMENTS_SEEN, n_comments=1),
-    "12": expect(O.OK, F.COMMENTS_SEEN, n_comments=3),
+    "12-between": expect(O.OK, F.COMMENTS_SEEN, n_comments=3),
+    "12-for_ever": expect(
+        O.TIMEOUT_TOKEN_GAP, F.COMMENTS_SEEN, without=NO_END, given=TOKEN_GAP
+    ),
     "13-beside": expect(O.OK, F.BAD_EVENT),
     "13-alone": expect(O.PROTOCOL_ERROR, F.BAD_EVENT, only=f"{SENT} first_event done"),
     "14": expect(n_comments=0),
@@ -84,7 +87,7 @@ async def test_a_fault_of_framing(case):
 # of another kind, would be a wrong figure.
 SAME_EVENTS = [
     "1", "2-at_once", "2-paced", "3", "4", "5", "6", "7", "8-line", "9", "10-between",
-    "11", "12", "13-beside", "14", "16-known", "16-unknown", "18", "19-unicode",
+    "11", "12-between", "13-beside", "14", "16-known", "16-unknown", "18", "19-unicode",
     "19-escaped", "20", "21", "22", "24-done", "25", "26-chunks", "28-beside", "29",
 ]  # fmt: skip
 

@@ -159,8 +159,16 @@ FAULTS: tuple[Fault, ...] = (
         number=12,
         slug="empty_data",
         title="data events without data, as heartbeats",
-        play=streaming(GOOD[0], b"data:\n\n", b"data: \n\n", b"data\n\n", *GOOD[1:]),
-        outcome="ok: comments_seen",
+        variants={
+            "between": streaming(
+                GOOD[0], b"data:\n\n", b"data: \n\n", b"data\n\n", *GOOD[1:]
+            ),
+            "for_ever": (
+                Send(head() + chunked(*GOOD[:3])),
+                Repeat(chunked(b"data:\n\n"), 0.02),
+            ),
+        },
+        outcome="ok: comments_seen / timeout_token_gap: comments_seen",
         seen="wave-agent#1326, copilot-api#88",
     ),
     Fault(

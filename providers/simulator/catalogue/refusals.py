@@ -48,6 +48,7 @@ FAULTS: tuple[Fault, ...] = (
             "model": refusing(
                 "404 Not Found", "The model `m` does not exist", code="model_not_found"
             ),
+            "words": refusing("404 Not Found", "No such model: `m`"),
             "path": replying(b"404 page not found\n", "404 Not Found", "text/plain"),
         },
         outcome="model_not_found / http_error",
