@@ -79,7 +79,10 @@ def unreadable_cost(usage: Usage) -> bool:
     """Return whether a host stated a cost that is no finite number."""
     if usage.cost_usd is not None or usage.raw is None or "cost" not in usage.raw:
         return False
-    return _first(msgspec.json.decode(usage.raw), COST_PATHS) is not None
+    try:
+        return _first(msgspec.json.decode(usage.raw), COST_PATHS) is not None
+    except (msgspec.DecodeError, RecursionError):  # nested too deeply to be read again
+        return False
 
 
 def _decimal(value: Any) -> str | None:

@@ -451,6 +451,13 @@ async def test_a_proxy_that_fails_is_a_row(answer, outcome):
     assert "pass-word" not in repr(reply)
 
 
+async def test_a_proxy_that_wants_a_password_is_no_fault_of_the_host():
+    answer = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
+    async with proxied(answer) as (proxy, _):
+        reply = await ask("http://api.example.com/v1", host={"proxy": proxy})
+    assert_met(reply, expect(O.CONNECT_ERROR, only=HEAD_ONLY, http_status=407))
+
+
 async def test_a_proxy_that_stalls_is_a_connect_timeout():
     async with ByteServer([STALL]) as server:
         proxy = {"proxy": f"http://127.0.0.1:{server.port}"}
