@@ -20,9 +20,9 @@ OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.EADDRNOTAVAIL
 
 # What to ask the user, by what the words of an error show of the other side's answer.
 HINTS = {
-    **dict.fromkeys(NOT_TLS, " (is it an http:// host?)"),
-    r"b'\x15\x03": " (is it an https:// host?)",
-    r"\x04\x00\x00\x00\x00\x00": " (does it speak HTTP/2 only?)",
+    **dict.fromkeys(NOT_TLS, "is it an http:// host? "),
+    r"b'\x15\x03": "is it an https:// host? ",
+    r"\x04\x00\x00\x00\x00\x00": "does it speak HTTP/2 only? ",
 }
 
 # The first kind that fits wins, so the narrower stand before the wider.
@@ -47,11 +47,21 @@ def failed(error: Exception, tape: Tape) -> tuple[Outcome, str]:
     """
     if tape.refusal is not None and tape.sent is None:
         return Outcome.POLICY_REFUSED, tape.refusal
-    words, outcome = f"{type(error).__name__}: {error}", _meaning(error, tape)
+    outcome, words = _meaning(error, tape), f"{type(error).__name__}: {error}"
     if outcome is Outcome.PROTOCOL_ERROR:
-        shown = words.replace("\\\\", "\\")  # some errors quote their cause once more
-        words += next((hint for mark, hint in HINTS.items() if mark in shown), "")
+        words = _broken(error) or words
+        words = (
+            next((hint for mark, hint in HINTS.items() if mark in words), "") + words
+        )
     return outcome, words
+
+
+def _broken(error: Exception) -> str | None:
+    """Return what was broken of HTTP, without the 400 that aiohttp adds of its own."""
+    cause = error.__cause__
+    if not isinstance(cause, HttpProcessingError):
+        return None
+    return f"{type(cause).__name__}: {' '.join(cause.message.split())}"
 
 
 def _meaning(error: Exception, tape: Tape) -> Outcome:

@@ -61,6 +61,7 @@ async def test_broken_http_is_no_400_that_a_host_sent(name):
     assert reply.outcome is O.PROTOCOL_ERROR
     assert reply.http_status in {None, 200}
     assert reply.error_code is None
+    assert "400" not in reply.error_excerpt
 
 
 async def test_a_400_that_a_host_sent_is_one():
