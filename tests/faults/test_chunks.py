@@ -2,7 +2,7 @@
 
 import pytest
 
-from faults.expecting import expect, met, sent_and_stamped
+from faults.expecting import compact, expect, met, sent_and_stamped
 from providers.outcome import Flag, Outcome
 from providers.reply import Kind, ToolCall
 
@@ -62,8 +62,9 @@ async def test_a_chunk_without_text_is_an_event_and_no_token(case):
     assert [kind for _, kind in reply.timeline] == kinds
 
 
-async def test_each_stamp_is_that_of_its_own_event_and_a_role_is_no_token():
-    sent, reply = await sent_and_stamped("77", EXPECTED["77"])
+@pytest.mark.parametrize("spacing", [None, compact])
+async def test_each_stamp_is_that_of_its_own_event_and_a_role_is_no_token(spacing):
+    sent, reply = await sent_and_stamped("77", EXPECTED["77"], spacing)
     names = ("headers", "first_event", "first_token", "last_token", None, "usage",
              "done", "end")  # fmt: skip
     for place, name in enumerate(names):
@@ -72,8 +73,9 @@ async def test_each_stamp_is_that_of_its_own_event_and_a_role_is_no_token():
 
 
 @pytest.mark.parametrize("case", [case for case in EXPECTED if case.startswith("78")])
-async def test_reasoning_is_the_first_token_and_not_the_first_answer(case):
-    sent, reply = await sent_and_stamped(case, EXPECTED[case])
+@pytest.mark.parametrize("spacing", [None, compact])
+async def test_reasoning_is_the_first_token_and_not_the_first_answer(case, spacing):
+    sent, reply = await sent_and_stamped(case, EXPECTED[case], spacing)
     thought, text = 2, 3  # behind the head and the role
     stamps = reply.stamps
     assert sent[thought] < stamps.first_reasoning < sent[text]

@@ -1,18 +1,19 @@
-"""However a fault's bytes are cut, it is the same fault."""
+"""However a fault's bytes are cut and its JSON is spaced, it is the same fault."""
 
 import pytest
 
 from faults.covered import expectations, not_yet
-from faults.expecting import cases, met
+from faults.expecting import cases, compact, met
 from providers.simulator.player import Send, Wait
 
 PIECE = 7
 LONGEST = 20_000  # what is longer would take long, and shows no more
-CASES = {
+EXPECTED = {
     case: expected
     for case, (_, expected) in expectations().items()
     if not expected.again
 }
+CASES = cases(EXPECTED, not_yet())
 
 
 def in_pieces(play):
@@ -29,6 +30,11 @@ def pieces(action):
         yield Wait()
 
 
-@pytest.mark.parametrize("case", cases(CASES, not_yet()))
+@pytest.mark.parametrize("case", CASES)
 async def test_a_fault_in_pieces_is_the_same(case):
-    await met(case, CASES[case], in_pieces)
+    await met(case, EXPECTED[case], in_pieces)
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_a_fault_in_compact_json_is_the_same(case):
+    await met(case, EXPECTED[case], compact)

@@ -51,7 +51,9 @@ EXPECTED = {
     "53-205": refused(O.EMPTY, 205),
     "53-304": refused(O.EMPTY, 304),
     "54": expect(
-        O.TIMEOUT_HEADERS, only="sent", given={"deadlines": Deadlines(headers=0.15)}
+        O.TIMEOUT_HEADERS,
+        only="sent",
+        given={"deadlines": Deadlines(headers=0.15, total=5)},
     ),
     "55-401": refused(O.AUTH_ERROR, 401, error_excerpt="Invalid API key"),
     "55-403": refused(O.AUTH_ERROR, 403),

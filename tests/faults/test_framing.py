@@ -16,7 +16,7 @@ O, F = Outcome, Flag  # noqa: E741 - a table of outcomes reads better so
 
 SENT = "sent headers"
 NO_END = "usage done"
-TOKEN_GAP = {"deadlines": Deadlines(token_gap=0.15)}
+TOKEN_GAP = {"deadlines": Deadlines(token_gap=0.15, total=5)}
 FIRST_TOKEN = {"deadlines": Deadlines(first_token=0.4)}
 UNENDED = (F.UNENDED_EVENT,)
 
