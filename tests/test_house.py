@@ -22,8 +22,10 @@ ORDER = {
     "scenarios": "request prompts form checks content scenario session load plan",
     "data": "row timeline prices migrations store query export",
     "providers": "outcome reply secret provider usage sse dialect errors generic "
-    "ourtoken openrouter zai registry limits lenient calls plain answer intake verdict "
-    "audit reader tap egress failure line exchange wire simulator",
+    "ourtoken openrouter zai registry limits lenient calls plainchunk alike plain "
+    "answer intake verdict "
+    "audit reader chunks tap egress failure line turnstile exchange "
+    "wire simulator",
     "providers.simulator": "profile faults bill truth cache asked prose values answer "
     "pace refusal frames script director host serve spawn metronome __main__",
     "compare": "run judge show serve cli",
@@ -45,11 +47,10 @@ DOORS = {
     "aiohttp": {
         "providers.tap",
         "providers.failure",
-        "providers.line",
         "providers.exchange",
         "providers.simulator",
     },
-    "yarl": {"providers.line"},
+    "yarl": {"providers.line", "providers.tap"},
     "asyncio_throttle": {"compare.run.gate"},
     "sqlite_utils": {"data.migrations", "data.store", "data.query"},
     "pyarrow": {"data.export"},
