@@ -17,13 +17,13 @@ def rate_limits(
 ) -> dict[str, str] | None:
     """Return the rate-limit headers, names lower-cased, at most 24 of them.
 
-    Values are as they came but for keys (`spelled`, see `secret.forms`) and length.
+    Both are as they came but for keys (`spelled`, see `secret.forms`) and length.
     """
     if not _TELLS.search("\n".join(headers)):
         return None
+    spelled = tuple(spelled)
     found = {
-        # Header bytes that are no UTF-8 come as lone surrogates, which no row takes.
-        name.lower(): mask(value, spelled).encode("utf-8", "replace").decode()[:100]
+        _clean(name.lower(), spelled): _clean(value, spelled)
         for name, value in headers.items()
         if "ratelimit" in name.lower().replace("-", "") or "retry-after" in name.lower()
     }
@@ -49,6 +49,11 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None
     now = _date(lowered.get("date", "")) or datetime.now(UTC)
     return min(max((until - now).total_seconds(), 0.0), MAX_WAIT_S)
+
+
+def _clean(text: str, spelled: Iterable[str]) -> str:
+    # Header bytes that are no UTF-8 come as lone surrogates, which no row takes.
+    return mask(text, spelled).encode("utf-8", "replace").decode()[:100]
 
 
 def _date(text: str) -> datetime | None:

@@ -82,7 +82,7 @@ def _words(value: str) -> Iterator[str]:
 
 
 def _forms(key: str) -> set[str]:
-    """Return a key as it is and as hex, base64, URL, JSON and HTML spell it."""
+    """Return a key as it is, in one case, and as hex, base64, URL and JSON spell it."""
     raw = key.encode("utf-8", "surrogateescape")
     as_json = json.dumps(key)[1:-1]
     # Some write JSON that is safe within HTML, and some a solidus with an escape.
@@ -91,12 +91,15 @@ def _forms(key: str) -> set[str]:
         in_page = in_page.replace(each, f"\\u{ord(each):04x}")
     escaped = {as_json, in_page}
     escaped |= {each.replace("/", "\\/") for each in escaped}
+    # Errors quote errors that quote errors.
     nested = {json.dumps(each)[1:-1] for each in escaped}
+    nested |= {json.dumps(each)[1:-1] for each in nested}
     quoted = {quote(raw, safe=""), quote(raw), quote_plus(raw)}
     quoted |= {re.sub("%..", lambda found: found[0].lower(), each) for each in quoted}
     quoted |= {quote(each, safe=safe) for each in quoted for safe in ("", "/")}
     pages = {html.escape(key), html.escape(key, quote=False)}
-    return {key, raw.hex(), raw.hex().upper(), *escaped, *nested, *quoted, *pages,
+    cased = {key, key.lower(), key.upper(), raw.hex(), raw.hex().upper()}
+    return {*cased, *escaped, *nested, *quoted, *pages,
             *_base64(raw)}  # fmt: skip
 
 
