@@ -19,15 +19,13 @@ from data.store import StoreError
 PARQUET_ROWS = 10_000
 
 # What spreadsheets read as the start of a formula, in ASCII and in full width.
-_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+_FORMULA = tuple("=+-@\t\n\uff1d\uff0b\uff0d\uff20")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?", re.ASCII)
 _MARKDOWN = re.compile(r"([\\`*\[\]<>|!&~])")
 # Controls, C1 too, and what turns the direction of text: they steer terminals.
-_STEERS = (
-    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
-)
+_STEERS = "\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
 _STEERING = re.compile(f"[{_STEERS}]")
-_CONTROL = re.compile(f"[{_STEERS}\t\n\r]+")
+_CONTROL = re.compile(f"[{_STEERS}\t\n]+")
 
 Kind = type[msgspec.Struct]
 Records = Iterable[msgspec.Struct]
@@ -74,7 +72,7 @@ def guarded(cell: object) -> object:
     """
     if not isinstance(cell, str):
         return cell
-    cell = _STEERING.sub("\ufffd", cell)
+    cell = _STEERING.sub("\ufffd", cell.replace("\r\n", "\n"))
     # Some programs skip white space before they look for a formula.
     runs = cell.startswith(_FORMULA) or cell.lstrip().startswith(_FORMULA)
     return f"'{cell}" if runs and not _NUMBER.fullmatch(cell.lstrip(" ")) else cell

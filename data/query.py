@@ -23,7 +23,7 @@ Record = TypeVar("Record", bound=msgspec.Struct)
 
 
 class DayUsage(msgspec.Struct, frozen=True, kw_only=True):
-    """What one model at one host was sent and charged on one UTC day.
+    """What one model at one host was sent and charged on one UTC day, if known.
 
     Sums leave unknown values out and are None when all are unknown; `n_unpriced`
     requests have no computed cost. Warm-up counts: it is charged too.
@@ -173,7 +173,7 @@ sent AS (
 
 _USAGE = """
 SELECT
-    date(at_s, 'unixepoch') AS day,
+    coalesce(date(at_s, 'unixepoch'), 'unknown') AS day,
     provider,
     model_requested AS model,
     count(*) AS requests,

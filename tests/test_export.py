@@ -24,7 +24,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 STEERING = "".join(
-    map(chr, [*range(9), 11, 12, *range(14, 32), *range(127, 160), 0x61C, 0x200E,
+    map(chr, [*range(9), *range(11, 32), *range(127, 160), 0x61C, 0x200E,
               0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)])
 )  # fmt: skip
 HOSTILE = Line(name='=HYPERLINK("http://x")', n=-5, share=-0.5, blob=b"\x00\xff")
@@ -60,10 +60,10 @@ def test_csv_disarms_the_header_too(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "first", [*"=+-@\t\r\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"]
+    "first", [*"=+-@\t\n", "\r\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"]
 )
 def test_each_start_of_a_formula_is_disarmed(first):
-    assert guarded(f"{first}1+cmd") == f"'{first}1+cmd"
+    assert guarded(f"{first}1+cmd") == f"'{first[-1]}1+cmd"
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,8 @@ def test_numbers_and_harmless_text_stay(cell):
 def test_no_cell_of_text_starts_a_formula(text):
     cell = guarded(text)
     assert isinstance(cell, str)
-    shown = "".join("\ufffd" if c in STEERING else c for c in text)
+    lines = text.replace("\r\n", "\n")
+    shown = "".join("\ufffd" if c in STEERING else c for c in lines)
     assert cell.removeprefix("'") == shown or cell == shown
     bare = cell.lstrip()
     if bare[:1] and bare[0] in "=@\t\r\n＝＋－＠":  # noqa: RUF001 - full width is meant
