@@ -5,16 +5,27 @@ import msgspec
 from providers.dialect import ToolPart
 from providers.reply import ToolCall
 
+LONGEST_LOOK = 16_384
+LONGEST_NAME = 1_024
+"""Longer arguments are not read again with each piece, and longer names do not grow:
+time stays linear."""
+
 
 class Call:
     """One call as far as it has come; an id that no piece gave is ""."""
 
-    __slots__ = ("arguments", "id", "name")
+    __slots__ = ("id", "name", "parts", "size")
 
     def __init__(self) -> None:
         self.id = ""
         self.name = ""
-        self.arguments = ""
+        self.parts: list[str] = []
+        self.size = 0
+
+    @property
+    def arguments(self) -> str:
+        """Return the arguments so far."""
+        return "".join(self.parts)
 
 
 class Calls:
@@ -44,9 +55,10 @@ class Calls:
         if part.id:
             call.id = call.id or part.id
             self._by_id[part.id] = call
-        if part.name and part.name != call.name:
+        if part.name and part.name != call.name and len(call.name) < LONGEST_NAME:
             call.name += part.name
-        call.arguments += part.arguments
+        call.parts.append(part.arguments)
+        call.size += len(part.arguments)
 
     def whole(self) -> tuple[ToolCall, ...]:
         """Return the calls; one without an id is named by its place."""
@@ -74,6 +86,8 @@ def _repeats(name: str, call: Call) -> bool:
     """Return whether a name only repeats that of a call which is still open."""
     if name != call.name:
         return False
+    if call.size > LONGEST_LOOK:
+        return not call.parts[-1].rstrip().endswith("}")
     try:
         msgspec.json.decode(call.arguments or b"")
     except (msgspec.DecodeError, RecursionError):
