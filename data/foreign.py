@@ -9,12 +9,15 @@ from typing import Any
 import msgspec
 from sqlite_utils import Database
 
-from data.migrations import StoreError, migrations
+from data.migrations import APPLICATION_ID, StoreError, migrations
 from data.row import RunRow
 
 _SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_master"
 _STEPS = "_sqlite_migrations"
-_ODD = "SELECT type, name FROM sqlite_master WHERE name = ? AND type != 'table'"
+_ODD = """
+SELECT type, name FROM sqlite_master
+WHERE type = 'trigger' OR (name = ? AND type != 'table')
+"""
 
 Thing = tuple[str, str, str, str]
 
@@ -43,15 +46,17 @@ _SHAPES: dict[str, msgspec.json.Decoder[Any]] = {
 def guard(conn: sqlite3.Connection, path: Path) -> None:
     """Let nothing in a database's schema have an effect.
 
-    To be called before `identify`, which reads the table of migrations.
+    To be called first of all: `identify` reads the table of migrations, and `upgrade`
+    writes to it. StoreError for a trigger in a file that says that it is ours.
     """
     conn.execute("PRAGMA trusted_schema = OFF")
     conn.execute("PRAGMA cell_size_check = ON")
     try:
+        (mark,) = conn.execute("PRAGMA application_id").fetchone()
         odd = conn.execute(_ODD, (_STEPS,)).fetchone()
     except sqlite3.DatabaseError:
         return  # `identify` says what is wrong
-    if odd:
+    if odd and mark == APPLICATION_ID:
         raise StoreError(_changed(path, *odd))
 
 

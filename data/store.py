@@ -249,7 +249,9 @@ def _open(path: Path) -> tuple[Database, sqlite3.Connection]:
         conn = sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False)
         undo.callback(conn.close)
         guard(conn, path)
-        identify(conn, path)  # before anything, the lock file too, is put beside it
+        # Before anything, the lock file too, is put beside it.
+        if identify(conn, path):
+            refuse_foreign(conn, path)
         lock = _hold(path)
         undo.callback(lock.close)
         db = _prepare(conn, path)

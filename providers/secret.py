@@ -30,9 +30,9 @@ _PATTERNS = (
 
 
 class Secret:
-    """A key. Only `reveal` gives it; repr, str, pickle and JSON never do.
+    """A key. Only `reveal` and `spelled` give it; repr, str, pickle and JSON never do.
 
-    `spelled` are the spellings under which it may come back.
+    `spelled` are the spellings under which it may come back, of 6 characters or more.
     """
 
     __slots__ = ("_value", "spelled")

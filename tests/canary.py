@@ -74,7 +74,7 @@ def inflated(data):
     return b"\n".join([*found, *words])
 
 
-def in_folder(folder: Path, seen=None):
+def in_folder(folder: Path, seen=None, look=inflated):
     """Return what of the key is in any file below a folder, by its name.
 
     The names of files that are not empty are added to `seen`.
@@ -87,7 +87,7 @@ def in_folder(folder: Path, seen=None):
             continue
         if data and seen is not None:
             seen.add(path.name)
-        if there := leaks(inflated(data)) or leaks(path.name):
+        if there := leaks(look(data)) or leaks(path.name):
             found[path.name] = there
     return found
 

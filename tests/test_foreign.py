@@ -25,10 +25,12 @@ def path(tmp_path):
 
 
 def change(path, *sql):
+    """Change a database as its maker might, without a log of ours beside it."""
     with closing(sqlite3.connect(path)) as db:
         for each in sql:
             db.execute(each)
         db.commit()
+        db.execute("PRAGMA journal_mode = DELETE")
 
 
 def refused(path):
@@ -97,11 +99,21 @@ def test_a_changed_schema_is_refused_at_once(path, name):
     assert path.read_bytes() == before
 
 
+def test_a_trigger_that_waits_for_an_upgrade_is_refused(path):
+    change(
+        path,
+        "DELETE FROM _sqlite_migrations WHERE name = 'm002'",
+        "CREATE TRIGGER t AFTER INSERT ON _sqlite_migrations BEGIN SELECT 1; END",
+    )
+    assert "trigger 't'" in refused(path)
+
+
 def test_the_attacks_work_without_the_guard(path, monkeypatch):
     """Or the test above would show nothing."""
     change(path, *ATTACKS["trigger that falsifies"])
     for module in ("store", "query"):
         monkeypatch.setattr(f"data.{module}.refuse_foreign", lambda *_: None)
+        monkeypatch.setattr(f"data.{module}.guard", lambda *_: None)
     with closing(query.open_reader(path)) as db:
         before = next(query.rows(db, RUN_ID)).sent_ns
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from providers.limits import rate_limits, retry_after
+from providers.secret import Secret, forms
 
 NOW = "Sun, 06 Nov 1994 08:49:37 GMT"
 
@@ -66,3 +67,9 @@ def test_rate_limits_are_bounded_storable_and_without_keys():
 def test_no_value_raises_and_a_wait_is_always_bounded(value):
     waited = retry_after({"retry-after": value, "date": value})
     assert waited is None or 0 <= waited <= 86_400
+
+
+def test_a_key_in_the_name_of_a_header_is_masked_too():
+    spelled = forms([Secret("Canary-123456")])
+    found = rate_limits({"X-RateLimit-Canary-123456": "Canary-123456"}, iter(spelled))
+    assert found == {"x-ratelimit-***": "***"}

@@ -4,12 +4,15 @@ No byte of what comes out may hold it; and without the guard each place would.
 """
 
 import asyncio
+import base64
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, closing, contextmanager
+from urllib.parse import quote
 
 import pytest
 from byteserver import (
@@ -149,8 +152,8 @@ def watched(folder):
     seen, found, over = set(), {}, threading.Event()
 
     def look():
-        while not over.wait(0.02):
-            found.update(in_folder(folder, seen))
+        while not over.wait(0.04):
+            found.update(in_folder(folder, seen, look=bytes))
 
     thread = threading.Thread(target=look)
     thread.start()
@@ -224,6 +227,38 @@ async def test_a_key_that_stands_in_the_job_by_mistake_is_not_stored(tmp_path):
     assert status == 0
     assert not leaks(said)
     assert not in_folder(tmp_path)
+
+
+async def test_a_proxys_password_is_a_key_too(tmp_path):
+    login = base64.b64encode(f"me:{KEY}".encode()).decode()
+    scripts = [*echoes(KEY)[:9], *echoes(login)[:9], *echoes(f"me:{KEY}")[:9]]
+    async with ByteServer(*scripts) as server:
+        path = job(tmp_path, {"generic": "http://api.example.com/v1"}, extra="nobody")
+        path.write_text(
+            path.read_text().replace("MINE_API_KEY", "OTHER_KEY")
+            + f'proxy = "http://me:{quote(KEY, safe="")}@127.0.0.1:{server.port}"\n'
+        )
+        status, said = await asyncio.to_thread(
+            typed, tmp_path, QUIET, *RUN, "-n", 27, env={"OTHER_KEY": "another-key"}
+        )
+        assert server.requests[0][1]["proxy-authorization"] == f"Basic {login}"
+    path.unlink()
+
+    assert (status, len(server.requests)) == (0, 27), said.decode()
+    assert not leaks(said), said.decode()
+    assert not in_folder(tmp_path)
+    assert not in_cells(tmp_path / "h2h.db")
+
+
+async def test_what_a_host_says_cannot_steer_the_terminal_of_a_run(tmp_path):
+    hostile = "\x1b[2J\x1b]0;x\x07\x9b31m\u202e\x08"
+    _, said, served = await asked(tmp_path, echoes(hostile), extra="nobody")
+
+    assert served == len(echoes(hostile))
+    assert not {c for c in said.decode() if not c.isprintable()} - {"\n"}
+    with closing(sqlite3.connect(tmp_path / "h2h.db")) as db:
+        kept = db.execute("SELECT group_concat(error_excerpt) FROM requests")
+        assert {"\x1b", "\x9b", "\u202e"} < set(kept.fetchone()[0])
 
 
 @pytest.mark.parametrize("python", [(), ("-X", "dev")], ids=["plain", "dev"])
