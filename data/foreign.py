@@ -99,7 +99,10 @@ def asked(
 ) -> Iterator[tuple[Any, ...]]:
     """Yield the lines of a query; StoreError where the file cannot be read."""
     try:
-        yield from conn.execute(sql, given)
+        # Not `yield from`: left half read, that closes the cursor, which a connection
+        # that is closed by then does not allow.
+        for line in conn.execute(sql, given):  # noqa: UP028 - see above
+            yield line
     except sqlite3.DatabaseError as why:
         raise StoreError(
             f"{path}: cannot be read ({why}); if it is damaged restore it, or name "

@@ -146,6 +146,13 @@ def test_a_database_of_another_program_or_of_tomorrow_is_refused(path):
     assert "newer head-to-head" in refused(path)
 
 
+def test_rows_left_half_read_may_outlive_their_database(path):
+    with closing(query.open_reader(path)) as db:
+        rows = query.rows(db, RUN_ID)
+        next(rows)
+    rows.close()
+
+
 def test_a_huge_cell_is_refused_before_it_fills_the_memory(path, monkeypatch):
     monkeypatch.setattr(query, "LARGEST_ROW", 100_000)
     change(path, "UPDATE requests SET error_excerpt = replace(hex(zeroblob(50001)), "
