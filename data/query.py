@@ -10,17 +10,20 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from data.foreign import asked, guard, refuse_foreign, refuse_odd
 from data.migrations import identify
 from data.row import CheckRow, Row, RunRow, Timing
 from data.store import StoreError, lock_path
 
 LATEST = "latest"
+LARGEST_ROW = 64 << 20
+"""Bytes of the largest row that is read. Ours are far smaller."""
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 
 
 class DayUsage(msgspec.Struct, frozen=True, kw_only=True):
-    """What one model at one host was sent and charged on one UTC day.
+    """What one model at one host was sent and charged on one UTC day, if known.
 
     Sums leave unknown values out and are None when all are unknown; `n_unpriced`
     requests have no computed cost. Warm-up counts: it is charged too.
@@ -53,15 +56,15 @@ def open_reader(path: Path | str) -> sqlite3.Connection:
     )
     with ExitStack() as undo:
         undo.callback(db.close)
-        # The file may be a stranger's: nothing in its schema may have an effect.
-        for pragma in ("query_only", "cell_size_check"):
-            db.execute(f"PRAGMA {pragma} = ON")
-        db.execute("PRAGMA trusted_schema = OFF")
+        guard(db, path)  # the file may be a stranger's
+        db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_ROW)
+        db.execute("PRAGMA query_only = ON")
         if not identify(db, path):
             raise StoreError(
                 f"{path}: empty or of an older version; `h2h run --db {path}` brings "
                 "it up to date"
             )
+        refuse_foreign(db, path)
         undo.pop_all()
     return db
 
@@ -88,7 +91,7 @@ def runs(db: sqlite3.Connection) -> list[RunRow]:
 
 def counts(db: sqlite3.Connection) -> dict[str, int]:
     """Return the number of stored requests by run id; runs without any are absent."""
-    return dict(db.execute("SELECT run_id, count(*) FROM requests GROUP BY run_id"))
+    return dict(_ask(db, "SELECT run_id, count(*) FROM requests GROUP BY run_id"))
 
 
 def resolve(db: sqlite3.Connection, text: str) -> str:
@@ -97,7 +100,7 @@ def resolve(db: sqlite3.Connection, text: str) -> str:
     StoreError for an unknown or ambiguous one, naming the nearest ids.
     """
     newest = "SELECT run_id FROM runs ORDER BY started_at DESC, rowid DESC"
-    ids: list[str] = [run_id for (run_id,) in db.execute(newest)]
+    ids: list[str] = [run_id for (run_id,) in _ask(db, newest)]
     if not ids:
         raise StoreError(f"{_path(db)}: holds no run yet; make one with `h2h run`")
     if text == LATEST:
@@ -147,7 +150,7 @@ def seqs(db: sqlite3.Connection, run_id: str) -> set[int]:
 
     Ask once the store is open: opening it may bring back a killed writer's last batch.
     """
-    found = db.execute("SELECT seq FROM requests WHERE run_id = ?", (run_id,))
+    found = _ask(db, "SELECT seq FROM requests WHERE run_id = ?", (run_id,))
     return {seq for (seq,) in found}
 
 
@@ -170,7 +173,7 @@ sent AS (
 
 _USAGE = """
 SELECT
-    date(at_s, 'unixepoch') AS day,
+    coalesce(date(at_s, 'unixepoch'), 'unknown') AS day,
     provider,
     model_requested AS model,
     count(*) AS requests,
@@ -199,8 +202,8 @@ def usage(db: sqlite3.Connection, since: dt.datetime | None = None) -> list[DayU
     `since` (aware) leaves out what was sent before. Requests that never reached the
     socket are not in it.
     """
-    found = db.execute(_SENT + _USAGE, _since(since))
-    names = [column[0] for column in found.description]
+    names = DayUsage.__struct_fields__
+    found = _ask(db, _SENT + _USAGE, _since(since))
     return [DayUsage(**dict(zip(names, line, strict=True))) for line in found]
 
 
@@ -210,7 +213,7 @@ def spent_nusd(db: sqlite3.Connection, since: dt.datetime | None = None) -> int:
     The larger of computed and host-stated cost counts; a request without either adds
     nothing (`usage` counts those as unpriced). A demo's simulated cost is left out.
     """
-    spent = db.execute(_SENT + _SPENT, _since(since)).fetchone()[0]
+    ((spent,),) = _ask(db, _SENT + _SPENT, _since(since))
     return int(spent or 0)
 
 
@@ -234,13 +237,20 @@ def _read(
 ) -> Iterator[Record]:
     names = record.__struct_fields__
     sql = f"SELECT {', '.join(names)} FROM {table} {tail}"  # noqa: S608 - names of ours
-    for line in db.execute(sql, given):
+    for line in _ask(db, sql, given):
         yield record(**dict(zip(names, line, strict=True)))
+
+
+def _ask(
+    db: sqlite3.Connection, sql: str, given: Any = ()
+) -> Iterator[tuple[Any, ...]]:
+    return asked(db, _path(db), sql, given)
 
 
 def _as_seen(db: sqlite3.Connection, found: Iterator[RunRow]) -> Iterator[RunRow]:
     alive = is_written(_path(db))
     for record in found:
+        refuse_odd(record, _path(db))
         dead = record.status == "running" and not alive
         yield msgspec.structs.replace(record, status="crashed") if dead else record
 

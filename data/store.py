@@ -16,6 +16,7 @@ from typing import Any, Self
 import msgspec
 from sqlite_utils import Database
 
+from data.foreign import guard, refuse_foreign
 from data.migrations import StoreError, identify, upgrade
 from data.row import CheckRow, Row, RunRow
 
@@ -247,7 +248,10 @@ def _open(path: Path) -> tuple[Database, sqlite3.Connection]:
     with ExitStack() as undo:
         conn = sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False)
         undo.callback(conn.close)
-        identify(conn, path)  # before anything, the lock file too, is put beside it
+        guard(conn, path)
+        # Before anything, the lock file too, is put beside it.
+        if identify(conn, path):
+            refuse_foreign(conn, path)
         lock = _hold(path)
         undo.callback(lock.close)
         db = _prepare(conn, path)
@@ -262,8 +266,8 @@ def _prepare(conn: sqlite3.Connection, path: Path) -> Database:
         )
     # Rows were paid for and cannot be had again: a commit outlives a loss of power.
     conn.execute("PRAGMA synchronous = FULL")
-    conn.execute("PRAGMA trusted_schema = OFF")
     upgrade(conn, path)
+    refuse_foreign(conn, path)
     db = Database(conn, execute_plugins=False)
     with db.atomic():
         # The lock is ours, so nobody else's run is alive.

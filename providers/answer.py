@@ -1,11 +1,14 @@
 """What the chunks of one response add up to: text, calls, usage and their moments."""
 
+from collections.abc import Sequence
+
 import msgspec
 
+from providers.alike import Run
 from providers.calls import Calls
 from providers.dialect import Delta, Dialect, Problem
 from providers.outcome import Blame, Flag, Outcome
-from providers.plain import PlainChunk
+from providers.plainchunk import PlainChunk
 from providers.reply import Kind, Usage
 
 OTHER, CONTENT, REASONING, TOOL = Kind  # a lookup on an enum is slow, and this is hot
@@ -77,24 +80,40 @@ class Answer:
                  for text, thought in zip(texts, thoughts, strict=True)]  # fmt: skip
         self.content += filter(None, texts)
         self.reasoning += filter(None, thoughts)
-        self.timeline += zip(stamps, kinds, strict=True)
-        for id_, model in dict.fromkeys((chunk.id, chunk.model) for chunk in chunks):
-            if id_ != self.id or model != self.model:
-                self._identity(id_, model)
-        self.upstream = chunks[-1].provider or self.upstream
-        self.fingerprint = chunks[-1].system_fingerprint or self.fingerprint
-        self._count_plain(chunks, kinds)
+        for chunk in chunks:
+            self._who(chunk)
+        self._count_plain(stamps, kinds, named=bool(chunks[-1].id))
         self._stamp_plain(stamps, kinds, thoughts)
 
-    def _count_plain(self, chunks: list[PlainChunk], kinds: list[Kind]) -> None:
+    def take_run(self, stamps: list[int], run: Run) -> None:
+        """Add a run of like chunks, each stamped at the moment it arrived."""
+        kind, texts = run.kind, run.texts
+        kinds = [kind if text else OTHER for text in texts]
+        (self.content if kind is CONTENT else self.reasoning).extend(
+            filter(None, texts)
+        )
+        self._who(run.chunk)
+        self._count_plain(stamps, kinds, named=bool(run.chunk.id))
+        self._stamp_plain(stamps, kinds, texts if kind is REASONING else ())
+
+    def _who(self, chunk: PlainChunk) -> None:
+        if chunk.id != self.id or chunk.model != self.model:
+            self._identity(chunk.id, chunk.model)
+        self.upstream = chunk.provider or self.upstream
+        self.fingerprint = chunk.system_fingerprint or self.fingerprint
+
+    def _count_plain(
+        self, stamps: list[int], kinds: list[Kind], *, named: bool
+    ) -> None:
+        self.timeline += zip(stamps, kinds, strict=True)
         n_output = len(kinds) - kinds.count(OTHER)
-        self.n_events += len(chunks)
+        self.n_events += len(kinds)
         self.n_content += n_output
         # A chunk that names no id and carries no output says nothing.
-        self.n_read += len(chunks) if chunks[-1].id else n_output
+        self.n_read += len(kinds) if named else n_output
 
     def _stamp_plain(
-        self, stamps: list[int], kinds: list[Kind], thoughts: list[str | None]
+        self, stamps: list[int], kinds: list[Kind], thoughts: Sequence[str | None]
     ) -> None:
         output = [at for at, kind in zip(stamps, kinds, strict=True) if kind]
         if not output:

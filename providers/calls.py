@@ -5,10 +5,10 @@ import msgspec
 from providers.dialect import ToolPart
 from providers.reply import ToolCall
 
-MAX_CLOSED_CHARS = 65_536
-"""Longer arguments are never looked at for being whole: it would be done each time."""
-
-MAX_NAME_CHARS = 4_096
+MAX_CLOSED_CHARS = 16_384
+MAX_NAME_CHARS = 1_024
+"""Longer arguments are not read again with each piece, and longer names do not grow:
+time stays linear."""
 
 
 class Call:
@@ -89,7 +89,7 @@ def _repeats(name: str, call: Call) -> bool:
         return False
     ends = call.pieces[-1].rstrip()[-1:] if call.pieces else ""
     if ends not in {"}", "]"} or call.n_chars > MAX_CLOSED_CHARS:
-        return True
+        return ends not in {"}", "]"}
     try:
         msgspec.json.decode(call.arguments or b"")
     except (msgspec.DecodeError, RecursionError):

@@ -28,15 +28,15 @@ def rate_limits(
 ) -> dict[str, str] | None:
     """Return the rate-limit headers, names lower-cased, at most 24 of them.
 
-    Values are as they came but for keys (`spelled`, see `secret.forms`) and length.
+    Both are as they came but for keys (`spelled`, see `secret.forms`) and length.
     Where a header says when a limit is reset, the seconds until then stand beside it
     under its name and `_s`.
     """
     if not _TELLS.search("\n".join(headers)):
         return None
+    spelled = tuple(spelled)
     found = {
-        # Header bytes that are no UTF-8 come as lone surrogates, which no row takes.
-        name.lower(): mask(value, spelled).encode("utf-8", "replace").decode()[:100]
+        _clean(name.lower(), spelled): _clean(value, spelled)
         for name, value in headers.items()
         if "ratelimit" in name.lower().replace("-", "") or "retry-after" in name.lower()
     }
@@ -171,6 +171,11 @@ def _now(headers: Mapping[str, str]) -> datetime:
     """Return when a response was made by its host's clock; by ours if it says not."""
     said = {name.lower(): value.strip() for name, value in headers.items()}
     return _date(said.get("date", "")) or datetime.now(UTC)
+
+
+def _clean(text: str, spelled: Iterable[str]) -> str:
+    # Header bytes that are no UTF-8 come as lone surrogates, which no row takes.
+    return mask(text, spelled).encode("utf-8", "replace").decode()[:100]
 
 
 def _date(text: str) -> datetime | None:

@@ -76,7 +76,8 @@ class Reader:
         `stamps` adds the moments that only the wire knows, `error` its words.
         """
         seen, answer, headers = self.seen, self.seen.answer, self.seen.headers
-        spelled = forms(self._secrets)
+        spelled = forms(self._secrets) if self._secrets else ()
+        waits = rate_limits(headers, spelled)
         seen.end(at)
         outcome, problem = verdict(seen, self._dialect, ending)
         usage = plausible(seen, self._request_bytes)
@@ -84,7 +85,7 @@ class Reader:
         flags |= oddities(seen, outcome, usage, self._model)
         if conn_reused:
             flags.add(Flag.CONN_REUSED)
-        clean = partial(mask, spelled=spelled)
+        clean: Clean = partial(mask, spelled=spelled) if spelled else str
         return Reply(
             outcome=outcome,
             blame=_blame(outcome, problem, conn_reused),
@@ -107,8 +108,8 @@ class Reader:
             error_excerpt=self._excerpt(
                 (problem and problem.message) or error or self._strange(outcome)
             ),
-            retry_after_s=retry_after(headers),
-            ratelimit=rate_limits(headers, spelled),
+            retry_after_s=retry_after(headers) if waits else None,
+            ratelimit=waits,
             body_sha256=body_sha256,
             conn_reused=conn_reused,
             streamed=seen.sse is not None and seen.sse.spoken,

@@ -1,5 +1,7 @@
 """What became of a response, by all that was seen of it."""
 
+import re
+
 from providers.dialect import Dialect, Problem
 from providers.intake import Intake
 from providers.lenient import decode
@@ -40,12 +42,13 @@ def _stated(intake: Intake, dialect: Dialect) -> Problem | None:
 
 
 def _redirect(intake: Intake) -> Problem:
-    target = intake.headers.get("Location", "")
+    # A query or a fragment may hold anybody's token.
+    target = re.split(r"[?#]", intake.headers.get("Location", ""))[0]
     return Problem(
         outcome=Outcome.REDIRECT_REFUSED,
         blame=BLAME[Outcome.REDIRECT_REFUSED],
         code=str(intake.status),
-        message=f"redirect to {target.partition('?')[0] or 'nowhere'} refused",
+        message=f"redirect to {target or 'nowhere'} refused",
     )
 
 

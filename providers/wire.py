@@ -9,6 +9,7 @@ from providers.line import Line
 from providers.outcome import Outcome
 from providers.provider import Caps, Deadlines, Provider
 from providers.reply import Reply
+from providers.turnstile import Turnstile
 from scenarios.request import Arrival
 
 
@@ -37,6 +38,7 @@ class Wire:
         self._fresh = fresh
         self._lines: dict[str, Line] = {}
         self._live: set[Exchange] = set()
+        self._turnstile = Turnstile()
 
     async def __aenter__(self) -> Self:
         try:
@@ -60,7 +62,7 @@ class Wire:
     async def close(self) -> None:
         """Close every connection."""
         for line in self._lines.values():
-            await line.session.close()
+            await line.post.close()
         self._lines.clear()
 
     def interrupt(self) -> None:
@@ -73,7 +75,13 @@ class Wire:
     ) -> Reply:
         """Send one request and return its Reply; a failure is a Reply too."""
         line = self._lines[arrival.provider]
-        exchange = Exchange(line, arrival, deadlines or self._deadlines, self._caps)
+        exchange = Exchange(
+            line,
+            arrival,
+            deadlines or self._deadlines,
+            self._caps,
+            self._turnstile,
+        )
         self._live.add(exchange)
         try:
             return await exchange.run()

@@ -20,10 +20,11 @@ LOOKS_INTO = {
 # A module imports only what stands before it. A name stands for a whole sub-room.
 ORDER = {
     "scenarios": "request prompts form checks content scenario session load plan",
-    "data": "row timeline prices migrations store query export",
+    "data": "row timeline prices migrations foreign store query export",
     "providers": "outcome reply secret provider usage sse dialect errors limits "
-    "generic ourtoken openrouter zai registry lenient calls plain answer intake "
-    "verdict audit reader tap egress failure line exchange wire simulator",
+    "generic ourtoken openrouter zai registry lenient calls plainchunk alike plain "
+    "answer intake verdict audit reader chunks tap egress failure line turnstile "
+    "exchange wire simulator",
     "providers.simulator": "profile faults player catalogue bill truth cache asked "
     "prose values answer pace refusal frames script director host serve spawn "
     "metronome __main__",
@@ -48,13 +49,12 @@ DOORS = {
     "aiohttp": {
         "providers.tap",
         "providers.failure",
-        "providers.line",
         "providers.exchange",
         "providers.simulator",
     },
-    "yarl": {"providers.line"},
+    "yarl": {"providers.line", "providers.tap"},
     "asyncio_throttle": {"compare.run.gate"},
-    "sqlite_utils": {"data.migrations", "data.store", "data.query"},
+    "sqlite_utils": {"data.migrations", "data.foreign", "data.store", "data.query"},
     "pyarrow": {"data.export"},
     "matplotlib": {"compare.show"},
     "numpy": {"compare.judge", "compare.show"},

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from providers.limits import rate_limits, retry_after, wait_in_body
+from providers.secret import Secret, forms
 
 NOW = "Sun, 06 Nov 1994 08:49:37 GMT"
 
@@ -142,3 +143,9 @@ JSON = st.recursive(
 def test_no_body_raises_and_its_wait_is_always_bounded(payload):
     waited = wait_in_body(payload)
     assert waited is None or 0 <= waited <= 86_400
+
+
+def test_a_key_in_the_name_of_a_header_is_masked_too():
+    spelled = forms([Secret("Canary-123456")])
+    found = rate_limits({"X-RateLimit-Canary-123456": "Canary-123456"}, iter(spelled))
+    assert found == {"x-ratelimit-***": "***"}

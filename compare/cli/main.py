@@ -30,6 +30,9 @@ VERBS: dict[str, str] = {
 }
 
 
+LONGEST_ERROR = 2_000
+
+
 class Verbs(click.Group):
     """A group that knows its verbs by name and imports them when they are called."""
 
@@ -119,5 +122,8 @@ def _words(error: click.ClickException) -> str:
 
 
 def _say(message: str, status: int) -> int:
-    click.echo(f"error: {message}", err=True)
+    from compare.show.words import plain
+
+    # Some of it may come from a stranger's file: one line, nothing for the terminal.
+    click.echo(f"error: {plain(message, LONGEST_ERROR)}", err=True)
     return status

@@ -90,6 +90,7 @@ def carry_out(
     from data.store import Store
 
     ready = prepare(job, kind)
+    _tell_remarks(job)
     make_room(needed(job))
     if drive is None:
         _tell_crowding(job.workers)
@@ -122,6 +123,15 @@ def budget_left(job: "Job", db: Path) -> int | None:
             spent = query.spent_nusd(query.open_reader(db), midnight)
         limits.append(max(job.day_nusd - spent, 0))
     return min(limits, default=None)
+
+
+def _tell_remarks(job: "Job") -> None:
+    """Say what is odd about the keys; never what they are."""
+    from compare.run.hosts import remarks
+
+    for provider in job.providers:
+        for remark in remarks(provider):
+            click.echo(f"host {provider.name}: {remark}", err=True)
 
 
 def _tell_crowding(workers: int) -> None:

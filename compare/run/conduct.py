@@ -5,6 +5,7 @@ import os
 import platform
 import sqlite3
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import metadata
 from time import perf_counter_ns
 
@@ -19,6 +20,7 @@ from compare.run.prepare import Run
 from compare.run.tally import Sending, Tally
 from data.row import CheckRow, Row, RunRow
 from data.store import Store
+from providers.secret import forms, mask
 from scenarios.plan import plan_hash
 
 Judge = Callable[[Health | None, int, str | None], tuple[str, str]]
@@ -109,7 +111,9 @@ def _now() -> str:
 
 
 def _run_row(run: Run, floor: str | None) -> RunRow:
-    job = redacted(run.job, run.plan.salt)
+    secrets = (secret for provider in run.providers for secret in provider.secrets)
+    # A key may stand in the job by mistake: in `extra_body`, a tag, a model's name.
+    hidden = partial(mask, spelled=forms(secrets))
     priced = {name: msgspec.to_builtins(p) for name, p in run.job.prices.items()}
     return RunRow(
         run_id=run.run_id,
@@ -117,10 +121,10 @@ def _run_row(run: Run, floor: str | None) -> RunRow:
         started_at=_now(),
         status="running",
         plan_hash=plan_hash(run.plan),
-        job=_json(job),
+        job=hidden(_json(redacted(run.job, run.plan.salt))),
         versions=_json(_versions()),
         machine=_json(_machine()),
-        tags=_json(run.job.tags),
+        tags=hidden(_json(run.job.tags)),
         prices=_json(priced),
         providers=_json(run.plan.providers),
         scenarios=_json([scene.name for scene in run.plan.scenarios]),
