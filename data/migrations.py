@@ -72,6 +72,7 @@ CREATE TABLE requests (
     nonce TEXT,
     seed INTEGER,
     load TEXT NOT NULL,
+    deadlines TEXT NOT NULL,
     worker INTEGER NOT NULL,
     due_ns INTEGER,
     queued_ns INTEGER,

@@ -8,8 +8,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     Stamps (`*_ns`) are nanoseconds from the run's start, except `dns_ns`,
     `connect_ns`, `tls_ns` and the gaps, which are durations. Money (`*_nusd`) is in
-    nano-USD. `flags`, `params`, `load` and `ratelimit` are JSON texts. `timeline` is
-    the blob of `data.timeline`.
+    nano-USD. `flags`, `params`, `load`, `deadlines` (in seconds) and `ratelimit` are
+    JSON texts. `timeline` is the blob of `data.timeline`.
     """
 
     # identity
@@ -41,6 +41,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     nonce: str | None = None
     seed: int | None = None
     load: str
+    deadlines: str = "{}"
     worker: int = 0
     # stamps
     due_ns: int | None = None

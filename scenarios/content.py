@@ -64,6 +64,8 @@ class Turns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Deadlines(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Deadlines of this scenario in seconds; None leaves the job's own in force."""
 
+    connect: Seconds | None = None
+    headers: Seconds | None = None
     first_token: Seconds | None = None
     token_gap: Seconds | None = None
     total: Seconds | None = None

@@ -30,6 +30,9 @@ __all__ = ["Scenario", "checks_of", "library", "load", "override"]
 
 LIBRARY: Final = Path(__file__).with_name("library")
 
+OVERRIDES: Final = ("prompt_tokens", "nonce", "gap", "deadlines", "name")
+"""What an override may change beside the fields of the request."""
+
 T = TypeVar("T", bound=msgspec.Struct)
 
 
@@ -92,13 +95,14 @@ def load(name_or_path: str) -> Scenario:
 
 
 def override(scenario: Scenario, **changes: object) -> Scenario:
-    """Return the scenario with other request fields, prompt_tokens, nonce, gap or name.
+    """Return the scenario with other request fields, or others of `OVERRIDES`.
 
-    `max_tokens` and `tools` win over those of single cases. A `gap` may be a number
-    of seconds or a text such as "5m". Raises ScenarioError as `load` does.
+    `max_tokens` and `tools` win over those of single cases; of `deadlines` those that
+    are named change. A `gap` or a deadline may be a number of seconds or a text such
+    as "5m". Raises ScenarioError as `load` does.
     """
     where = f"scenario {scenario.name}"
-    known = {*Ask.__struct_fields__, "prompt_tokens", "nonce", "gap", "name"}
+    known = {*Ask.__struct_fields__, *OVERRIDES}
     refuse_unknown(changes, known, where)
     asked = {key: changes[key] for key in changes if key in Ask.__struct_fields__}
     return sealed(
@@ -112,6 +116,7 @@ def override(scenario: Scenario, **changes: object) -> Scenario:
                 where,
             ),
             session=_gapped(scenario, changes, where),
+            deadlines=_limited(scenario, changes, where),
             cases=tuple(_without(case, asked) for case in scenario.cases),
         ),
         where,
@@ -227,6 +232,14 @@ def _gapped(scenario: Scenario, changes: Table, where: str) -> Turns | None:
         raise ScenarioError(f"{where}: gap is for a scenario with a [session]")
     gap = durations({"gap": changes["gap"]}, ["gap"], where)
     return _changed(scenario.session, gap, where)
+
+
+def _limited(scenario: Scenario, changes: Table, where: str) -> Deadlines:
+    limits, at = changes.get("deadlines", {}), f"{where}: deadlines"
+    if not isinstance(limits, dict):
+        raise ScenarioError(f'{at}: write a table, such as {{ total = "30s" }}')
+    seconds = durations(limits, Deadlines.__struct_fields__, at)
+    return _changed(scenario.deadlines, seconds, at)
 
 
 def _without(case: Case, changes: Table) -> Case:

@@ -352,7 +352,7 @@ def test_scenarios_explains_every_key_and_check():
         missing = set(record.__struct_fields__) - set(table(text))
         assert not missing, record
     assert set(CHECK_KINDS) <= set(table(section("docs/scenarios.md", "## Checks")))
-    assert {"prompt_tokens", "nonce", "gap", "name"} <= set(table(text))
+    assert set(scenes.OVERRIDES) <= set(table(text))
     assert quoted(text) >= LOAD_KEYS
 
 

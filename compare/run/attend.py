@@ -69,6 +69,10 @@ def context(run: Run, origin: int, worker: int = 0) -> Context:
         checks=_checks(run),
         seed=run.plan.seed,
         worker=worker,
+        deadlines={
+            scene: msgspec.json.encode(limits).decode()
+            for scene, limits in _patience(run.job).items()
+        },
     )
 
 
