@@ -37,6 +37,7 @@ CREATE TABLE runs (
     providers TEXT NOT NULL,
     scenarios TEXT NOT NULL,
     seed INTEGER NOT NULL,
+    resumed TEXT NOT NULL,
     PRIMARY KEY (run_id)
 ) STRICT
 """

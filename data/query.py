@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from data.lock import lock_path
 from data.migrations import identify
 from data.row import CheckRow, Row, RunRow, Timing
-from data.store import StoreError, lock_path
+from data.store import StoreError
 
 LATEST = "latest"
 

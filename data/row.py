@@ -126,8 +126,9 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     `running`, `done`, `interrupted` or `crashed`. `validity` is None until the run
     has been judged. The other texts are JSON: `reasons`, `job` (redacted), `versions`,
     `machine`, `tags`, `prices` (the rows of the price list that this run was charged
-    by), `providers`, `scenarios`, `floor` (the bench's own error before the run; None:
-    not measured) and `health` (how the bench fared; None until the end).
+    by), `providers`, `scenarios`, `resumed` (a list: each time that the run was taken
+    up again), `floor` (the bench's own error before the run; None: not measured) and
+    `health` (how the bench fared; None until the end).
     """
 
     run_id: str
@@ -146,6 +147,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     providers: str
     scenarios: str
     seed: int
+    resumed: str = "[]"
     floor: str | None = None
     health: str | None = None
 

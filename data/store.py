@@ -1,13 +1,12 @@
 """The one writer: rows go in without waiting and are on disk a quarter second later."""
 
-import os
 import re
 import sqlite3
 import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -16,10 +15,11 @@ from typing import Any, Self
 import msgspec
 from sqlite_utils import Database
 
+from data.lock import create, hold
 from data.migrations import StoreError, identify, upgrade
 from data.row import CheckRow, Row, RunRow
 
-__all__ = ["Store", "StoreError", "lock_path"]
+__all__ = ["Store", "StoreError"]
 
 BATCH_ROWS = 200
 BATCH_S = 0.25
@@ -46,7 +46,7 @@ INSERT_CHECK = _insert("checks", CheckRow)
 END_RUN = """UPDATE runs SET status = ?, validity = ?, reasons = ?, ended_at = ?,
     health = ? WHERE run_id = ?"""
 RESUME_RUN = """UPDATE runs SET status = 'running', validity = NULL, reasons = '[]',
-    ended_at = NULL WHERE run_id = ?"""
+    ended_at = NULL, resumed = ? WHERE run_id = ?"""
 DELETE_RUN = [
     f"DELETE FROM {table} WHERE run_id = ?"  # noqa: S608 - names of ours
     for table in ("checks", "requests", "runs")
@@ -84,7 +84,7 @@ class Store:
         """
         path = Path(path)
         try:
-            _create(path)
+            create(path)
             return cls(path, *_open(path))
         except (OSError, sqlite3.Error) as why:
             raise StoreError(
@@ -123,9 +123,12 @@ class Store:
         """Store a new run and wait until it is on disk: before money is spent."""
         self._do((INSERT_RUN, run))
 
-    def resume_run(self, run_id: str) -> None:
-        """Mark a run as running again and wait until that is on disk."""
-        self._do((RESUME_RUN, (run_id,)))
+    def resume_run(self, run_id: str, resumed: str) -> None:
+        """Mark a run as running again and wait until that is on disk.
+
+        `resumed` is a JSON list of each time that it was, this one included.
+        """
+        self._do((RESUME_RUN, (resumed, run_id)))
 
     def end_run(
         self,
@@ -231,24 +234,12 @@ class Store:
         self._refused += refused
 
 
-def lock_path(path: Path) -> Path:
-    """Return the empty file beside a database that its writer keeps locked."""
-    return path.with_name(path.name + "-lock")
-
-
-def _create(path: Path) -> None:
-    # Never opened if it is there: closing any descriptor of a database frees the locks
-    # that this process holds on it.
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-
-
 def _open(path: Path) -> tuple[Database, sqlite3.Connection]:
     with ExitStack() as undo:
         conn = sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False)
         undo.callback(conn.close)
         identify(conn, path)  # before anything, the lock file too, is put beside it
-        lock = _hold(path)
+        lock = hold(path)
         undo.callback(lock.close)
         db = _prepare(conn, path)
         undo.pop_all()
@@ -285,23 +276,6 @@ def _logged_ahead(conn: sqlite3.Connection) -> str:
             if time.monotonic() > until:
                 raise
             time.sleep(0.02)
-
-
-def _hold(path: Path) -> sqlite3.Connection:
-    # An SQLite lock on an empty file beside the database: it ends with the process
-    # however that dies, works where SQLite works, and can be tested by readers. Two
-    # writers are refused since SQLite before 3.51.3 can lose commits when one resets
-    # the log while another starts a checkpoint.
-    _create(lock_path(path))
-    lock = sqlite3.connect(lock_path(path), timeout=1, check_same_thread=False)
-    try:
-        lock.execute("PRAGMA journal_mode = OFF")  # or one more file lies about
-        lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError:
-        lock.close()
-        why = "another h2h is writing to it; wait for it, or name another with --db"
-        raise StoreError(f"{path}: {why}") from None
-    return lock
 
 
 def _values(what: msgspec.Struct | tuple[Any, ...]) -> tuple[Any, ...]:

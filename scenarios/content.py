@@ -84,7 +84,10 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """What is asked: at least one case, and how. `source` is the file it came from."""
+    """What is asked: at least one case, and how.
+
+    `source` is the file it came from, `changes` what was overridden in it.
+    """
 
     name: str
     version: int = 1
@@ -97,6 +100,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     cases: tuple[Case, ...] = (Case(id="1"),)
     checks: tuple[Check, ...] = ()
     digest: str = ""
+    changes: Table = {}
 
     @property
     def scenario_version(self) -> str:
@@ -122,7 +126,9 @@ def sealed(scenario: Scenario, where: str) -> Scenario:
     """
     for fault in _faults(scenario):
         raise ScenarioError(f"{where}: {fault}")
-    bare = msgspec.structs.replace(scenario, digest="", source="", description="")
+    bare = msgspec.structs.replace(
+        scenario, digest="", source="", description="", changes={}
+    )
     digest = hashlib.sha256(msgspec.json.encode(bare, order="sorted")).hexdigest()
     return msgspec.structs.replace(scenario, digest=digest)
 

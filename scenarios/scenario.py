@@ -94,6 +94,12 @@ def load(name_or_path: str) -> Scenario:
     return sealed(read(file_text(path), path), str(path))
 
 
+def word(scenario: Scenario) -> str:
+    """Return what `load` takes to find the file of a scenario again."""
+    path = Path(scenario.source)
+    return path.stem if path.parent == LIBRARY else scenario.source
+
+
 def override(scenario: Scenario, **changes: object) -> Scenario:
     """Return the scenario with other request fields, or others of `OVERRIDES`.
 
@@ -118,6 +124,7 @@ def override(scenario: Scenario, **changes: object) -> Scenario:
             session=_gapped(scenario, changes, where),
             deadlines=_limited(scenario, changes, where),
             cases=tuple(_without(case, asked) for case in scenario.cases),
+            changes={**scenario.changes, **changes},
         ),
         where,
     )

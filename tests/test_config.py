@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from compare.run.config import Flags, read, redacted
+from compare.run.config import Flags, read
 from compare.run.hosts import with_key
 from compare.run.mistakes import JobError, SetupError
+from compare.run.record import redacted
 from data.prices import PriceError
 from providers.provider import root_url
 from scenarios.request import ScenarioError

@@ -7,8 +7,9 @@ from itertools import pairwise
 import pytest
 from fakes import NS, Hosts, VirtualClock, virtually
 
+from compare.run.brake import DRAIN_S
 from compare.run.budget import Budget
-from compare.run.engine import DRAIN_S, Engine
+from compare.run.engine import Engine
 from compare.run.gate import Ceiling
 from providers.outcome import Outcome
 from scenarios.load import Load

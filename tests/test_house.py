@@ -20,17 +20,17 @@ LOOKS_INTO = {
 # A module imports only what stands before it. A name stands for a whole sub-room.
 ORDER = {
     "scenarios": "request prompts form checks content scenario session load plan",
-    "data": "row timeline prices migrations store query export",
+    "data": "row timeline prices migrations lock store query export",
     "providers": "outcome reply secret provider usage sse dialect errors generic "
     "ourtoken openrouter zai registry limits lenient calls plain answer intake verdict "
     "audit reader tap egress failure line exchange wire simulator",
     "providers.simulator": "profile faults bill truth cache asked prose values answer "
     "pace refusal frames script director host serve spawn metronome __main__",
     "compare": "run judge show serve cli",
-    "compare.run": "mistakes clock calm budget gate hosts config prepare "
-    "descriptors engine monitor calibrate measure tally attend letters lost worker "
-    "fleet conduct claims selftest",
-    "compare.judge": "tally stats contrast lines validity",
+    "compare.run": "mistakes clock calm budget gate hosts choose money config record "
+    "rest prepare descriptors fuse brake sender engine monitor calibrate measure tally "
+    "attend letters lost worker fleet resume conduct claims selftest",
+    "compare.judge": "tally stats contrast lines validity remarks",
     "compare.show": "words style boxes panels placing tables charts",
     "compare.serve": "probe",
 }

@@ -326,7 +326,7 @@ def test_a_killed_writer_leaves_a_sound_database_and_a_crashed_run(path):
         assert read(path, "SELECT status FROM runs") == [("crashed",)]
         (more,) = read(path, "SELECT max(seq) + 1 FROM requests")[0]
         assert more >= len(stored)
-        db.resume_run("r1")
+        db.resume_run("r1", '[{"missing": 1}]')
         db.emit(a_row(more))
         db.end_run("r1", "done", "valid", "[]", "2026-11-20T13:00:00Z")
     assert read(path, "SELECT status FROM runs") == [("done",)]

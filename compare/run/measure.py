@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from compare.run.engine import Result
+from compare.run.sender import Result
 from data.prices import Cost, Price, cost
 from data.row import CheckRow, Row
 from data.timeline import pack

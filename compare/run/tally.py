@@ -13,7 +13,10 @@ RECENT = 1000
 class Sending(Protocol):
     """What sends a run's requests, in this process or in several."""
 
-    stopped: str | None
+    @property
+    def stopped(self) -> str | None:
+        """Return why it was stopped early, None while it was not."""
+        ...
 
     @property
     def sent(self) -> int:
