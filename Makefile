@@ -56,7 +56,8 @@ fuzz: $(VENV)/.dev  ## the properties of the decoders, with many more examples
 	$(BIN)/python -m pytest -n 2 --hypothesis-profile=fuzz tests/test_plain.py \
 		tests/test_sse.py tests/test_reader.py tests/test_timeline.py
 
-soak: $(VENV)/.dev  ## ten minutes at a low rate: flat memory, descriptors and tasks
+soak: $(VENV)/.dev  ## 200 kills of running runs, then ten minutes of flat memory
+	$(BIN)/python -m benchmarks.crash
 	$(BIN)/python -m benchmarks.soak
 
 clean:  ## remove what make made
