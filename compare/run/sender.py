@@ -86,10 +86,14 @@ class Sender:
                 await self._brake.wait(self._clock.now() + int(unit.gap * NS))
                 if self._brake.on:
                     return
-            worst = {arrival.seq: self._worst(arrival) for arrival in block}
-            if not await self._afford(segment, sum(worst.values())):
+            held = {arrival.seq: self._worst(arrival) for arrival in block}
+            if not await self._afford(segment, sum(held.values())):
                 return
-            await self._block(segment, block, due, worst)
+            try:
+                await self._block(segment, block, due, held)
+            finally:
+                for worst_nusd in held.values():  # of those that never came to be sent
+                    self._budget.settle(worst_nusd, 0)
 
     async def _afford(self, segment: Segment, worst_nusd: int) -> bool:
         """Reserve a block's worst case, or stop the run when the budget is reached.
@@ -105,10 +109,11 @@ class Sender:
         return affordable
 
     async def _block(
-        self, segment: Segment, block: Block, due: int | None, worst: dict[int, int]
+        self, segment: Segment, block: Block, due: int | None, held: dict[int, int]
     ) -> None:
+        """Send a block; each result takes its worst case out of `held`."""
         queued = self._clock.now()
-        block = self._allowed(segment, block, due, queued, worst)
+        block = self._allowed(segment, block, due, queued, held)
         if not block:
             await asyncio.sleep(0)  # a block that is not sent must not hold up the loop
             return
@@ -117,18 +122,16 @@ class Sender:
         try:
             if not await self._admitted(block, entered):
                 for each in block:
-                    held = worst[each.seq]
-                    self._note(segment, each, Outcome.INTERRUPTED, due, queued, held)
+                    worst = held.pop(each.seq)
+                    self._note(segment, each, Outcome.INTERRUPTED, due, queued, worst)
                 return
             if len(block) == 1:  # a lone host needs no task of its own
-                (each,) = block
-                held = worst[each.seq]
-                await self._one(segment, each, due, queued, held, entered)
+                await self._one(segment, block[0], due, queued, held, entered)
                 return
             async with asyncio.TaskGroup() as group:
                 for each in block:
                     group.create_task(
-                        self._one(segment, each, due, queued, worst[each.seq], entered)
+                        self._one(segment, each, due, queued, held, entered)
                     )
         finally:
             for gate in entered.values():  # of those that never came to be sent
@@ -140,16 +143,16 @@ class Sender:
         block: Block,
         due: int | None,
         queued: int,
-        worst: dict[int, int],
+        held: dict[int, int],
     ) -> Block:
         """Return a block without the hosts that are out; those get their rows here."""
         if not self.fuse.blown:
             return block
         for arrival in block:
             if arrival.provider in self.fuse.blown:
-                held = worst[arrival.seq]
+                worst = held.pop(arrival.seq)
                 self._note(
-                    segment, arrival, Outcome.POLICY_REFUSED, due, queued, held,
+                    segment, arrival, Outcome.POLICY_REFUSED, due, queued, worst,
                     blame=Blame.ACCOUNT,
                 )  # fmt: skip
         return tuple(each for each in block if each.provider not in self.fuse.blown)
@@ -175,9 +178,10 @@ class Sender:
         arrival: Arrival,
         due: int | None,
         queued: int,
-        worst_nusd: int,
+        held: dict[int, int],
         entered: dict[str, Gate],
     ) -> None:
+        worst_nusd = held.pop(arrival.seq)
         self.in_flight += 1
         self.sent += 1
         gate = entered.pop(arrival.provider, None)
