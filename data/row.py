@@ -126,9 +126,9 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     `running`, `done`, `interrupted` or `crashed`. `validity` is None until the run
     has been judged. The other texts are JSON: `reasons`, `job` (redacted), `versions`,
     `machine`, `tags`, `prices` (the rows of the price list that this run was charged
-    by), `providers`, `scenarios`, `resumed` (a list: each time that the run was taken
-    up again), `floor` (the bench's own error before the run; None: not measured) and
-    `health` (how the bench fared; None until the end).
+    by), `providers`, `scenarios`, `floor` (the bench's own error before the run; None:
+    not measured), `health` (how the bench fared; None until the end) and `resumed` (a
+    list: each time that the run was taken up again).
     """
 
     run_id: str
@@ -147,9 +147,9 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     providers: str
     scenarios: str
     seed: int
-    resumed: str = "[]"
     floor: str | None = None
     health: str | None = None
+    resumed: str = "[]"
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,7 +20,8 @@ LOOKS_INTO = {
 # A module imports only what stands before it. A name stands for a whole sub-room.
 ORDER = {
     "scenarios": "request prompts form checks content scenario session load plan",
-    "data": "row timeline prices migrations lock store query export",
+    "data": "row timeline prices migrations lock statements spool opening store query "
+    "export",
     "providers": "outcome reply secret provider usage sse dialect errors generic "
     "ourtoken openrouter zai registry limits lenient calls plain answer intake verdict "
     "audit reader tap egress failure line exchange wire simulator",
@@ -51,7 +52,7 @@ DOORS = {
     },
     "yarl": {"providers.line"},
     "asyncio_throttle": {"compare.run.gate"},
-    "sqlite_utils": {"data.migrations", "data.store", "data.query"},
+    "sqlite_utils": {"data.migrations", "data.opening", "data.store", "data.query"},
     "pyarrow": {"data.export"},
     "matplotlib": {"compare.show"},
     "numpy": {"compare.judge", "compare.show"},

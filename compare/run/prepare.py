@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Callable
 
 import msgspec
 
@@ -60,7 +61,23 @@ def prepare(
     )
 
 
-def new_id() -> str:
-    """Return a ULID: 48 bits of time in ms and 80 random bits, in Crockford base 32."""
-    number = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
-    return "".join(CROCKFORD[number >> 5 * place & 31] for place in range(25, -1, -1))
+class Ids:
+    """ULIDs: 48 bits of time in ms and 80 random bits, in Crockford base 32.
+
+    Each is greater than the one before, even when the clock was set back meanwhile.
+    """
+
+    def __init__(self, clock_ns: Callable[[], int] = time.time_ns) -> None:
+        self._clock_ns = clock_ns
+        self._last = 0
+
+    def new(self) -> str:
+        """Return the next id."""
+        number = (self._clock_ns() // 1_000_000) << 80 | secrets.randbits(80)
+        self._last = number = max(number, self._last + 1)
+        return "".join(
+            CROCKFORD[number >> 5 * place & 31] for place in range(25, -1, -1)
+        )
+
+
+new_id = Ids().new
