@@ -19,9 +19,9 @@ import msgspec
 import pytest
 
 from compare.cli.errors import EXIT_CODES
+from compare.cli.leave import EXITS
 from compare.cli.main import VERBS, h2h
 from compare.cli.options import run_facts
-from compare.cli.run import EXITS
 from compare.judge.contrast import CONTRASTED, Contrast
 from compare.judge.lines import Line
 from compare.judge.stats import FLOORS_99, Summary

@@ -53,7 +53,7 @@ async def conduct(
     bench's own error, JSON, None when it was not measured. `after` is what was there
     of a run that is resumed.
     """
-    desk = _Desk(store, Tally(), ready, watch)
+    desk = _Desk(run, store, ready, watch)
     origin = perf_counter_ns() if after is None else after.origin()
     resumed = "[]" if after is None else after.history(origin)
     if after is None:
@@ -64,14 +64,7 @@ async def conduct(
     health: Health | None = None
     try:
         if run.job.workers > 1 and drive is Engine.run:
-            stopped, desk.tally.lost_workers, health = await spread(
-                run,
-                desk.keep,
-                run.job.workers,
-                origin=origin,
-                limit_nusd=limit_nusd,
-                ready=desk.begin,
-            )
+            stopped, health = await desk.spread(origin, limit_nusd)
         else:
             monitor = monitor or Monitor()
             stopped = await attend(
@@ -85,14 +78,13 @@ async def conduct(
             )
             health = monitor.health()
     finally:
-        health, judged = _whole(health, after), None
-        if judge is not None and stopped != "crashed":
-            judged = judge(health, desk.tally.lost_workers, stopped, resumed)
+        health = _whole(health, after)
+        verdict = _judged(judge, health, desk.tally.lost_workers, stopped, resumed)
         store.end_run(
             run.run_id,
             status=STATUS.get(stopped or "", "done"),
-            validity=judged[0] if judged else None,
-            reasons=judged[1] if judged else "[]",
+            validity=verdict[0],
+            reasons=verdict[1],
             ended_at=_now(),
             health=None if health is None else _json(health),
         )
@@ -104,13 +96,14 @@ class _Desk:
 
     def __init__(
         self,
+        run: Run,
         store: Store,
-        tally: Tally,
         ready: Callable[[Sending, Tally], None] | None,
         watch: Callable[[Row], None] | None,
     ) -> None:
+        self._run = run
         self._store = store
-        self.tally = tally
+        self.tally = Tally()
         self._ready = ready
         self._watch = watch
         self._engine: Sending | None = None
@@ -130,6 +123,34 @@ class _Desk:
         if self._store.failed is not None and self._engine is not None:
             # Rows that cannot be kept are not worth their price: send no more.
             self._engine.stop("store")
+
+    async def spread(
+        self, origin: int, limit_nusd: int | None
+    ) -> tuple[str | None, Health | None]:
+        """Share the run among its workers; return why it stopped, and their health."""
+        run, workers = self._run, self._run.job.workers
+        stopped, self.tally.lost_workers, health = await spread(
+            run,
+            self.keep,
+            workers,
+            origin=origin,
+            limit_nusd=limit_nusd,
+            ready=self.begin,
+        )
+        return stopped, health
+
+
+def _judged(
+    judge: Judge | None,
+    health: Health | None,
+    lost: int,
+    stopped: str | None,
+    resumed: str,
+) -> tuple[str | None, str]:
+    """Return the validity and the reasons of a run, None and none if nobody judges."""
+    if judge is None or stopped == "crashed":
+        return None, "[]"
+    return judge(health, lost, stopped, resumed)
 
 
 def _whole(health: Health | None, after: Resumed | None) -> Health | None:
