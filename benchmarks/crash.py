@@ -35,7 +35,10 @@ RATE = 250
 """Blocks a second, each of two requests."""
 SETTLED_NS = 1_000_000_000
 """Batches are committed every 250 ms; a commit itself may take a while."""
-LONGEST_S = 2.0
+ANY_TIME = 0.2
+"""The share of kills that may come before a request is sent; the others come after."""
+LONGEST_S = 0.8
+START_S = 1.2
 MAIN = "from compare.cli.main import main; main()"
 
 
@@ -48,7 +51,14 @@ class Truth:
 
     def start(self) -> None:
         """Leave out all that was answered until now."""
-        self._read = self._path.stat().st_size if self._path.exists() else 0
+        self._read = self._size()
+
+    def grown(self) -> bool:
+        """Return whether anything was answered since then."""
+        return self._size() > self._read
+
+    def _size(self) -> int:
+        return self._path.stat().st_size if self._path.exists() else 0
 
     def since_start(self) -> dict[str | None, int]:
         """Return when each answer since then ended, by its id."""
@@ -84,7 +94,11 @@ class Storm:
 
     def _strike(self) -> None:
         process = self._start()
-        delay = self._random.uniform(0.2, LONGEST_S)
+        if self._random.random() < ANY_TIME:
+            delay = self._random.uniform(0.0, START_S)
+        else:
+            delay = self._random.uniform(0.0, LONGEST_S)
+            self._answered(process)
         try:
             code = process.wait(delay)
         except subprocess.TimeoutExpired:
@@ -113,6 +127,11 @@ class Storm:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+
+    def _answered(self, process: "subprocess.Popen[bytes]") -> None:
+        """Wait until the host has answered something, or the process has ended."""
+        while process.poll() is None and not self._truth.grown():
+            time.sleep(0.01)
 
     def _survived(self, killed: int) -> None:
         """Look at what a killed process left."""
