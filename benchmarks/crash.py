@@ -30,14 +30,14 @@ from providers.simulator.spawn import spawn
 from providers.simulator.truth import TruthRow
 from scenarios.plan import lanes, segments, units
 
-BLOCKS = 500
+BLOCKS = 750
 RATE = 250
 """Blocks a second, each of two requests."""
 SETTLED_NS = 1_000_000_000
 """Batches are committed every 250 ms; a commit itself may take a while."""
 ANY_TIME = 0.2
 """The share of kills that may come before a request is sent; the others come after."""
-LONGEST_S = 0.8
+LONGEST_S = 1.8
 START_S = 1.2
 MAIN = "from compare.cli.main import main; main()"
 
