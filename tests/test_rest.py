@@ -126,5 +126,13 @@ def test_a_plan_of_a_million_done_rows_is_not_made_anew_to_find_its_end():
     rest = Rest(done=frozenset(range(99_990)))
 
     (left,) = rest.of(plan)
-    assert (left.missing, len(left.whole)) == (10, 49_995)
-    assert msgspec.structs.replace(left, whole=frozenset()).segment.n_blocks == 50_000
+    assert (left.rows, len(left.whole)) == (99_990, 49_995)
+    assert missing(plan, rest) == 10
+
+
+def test_a_plan_that_was_not_begun_is_not_counted_out_before_it_starts():
+    plan = plan_of(PING, rates=(50_000.0,), duration=360_000.0, arrival="poisson")
+
+    (left,) = Rest().of(plan)
+    assert (left.rows, left.whole, left.ahead) == (0, frozenset(), 0.0)
+    assert missing(plan, Rest()) is None

@@ -22,14 +22,13 @@ class Left(msgspec.Struct, frozen=True, kw_only=True):
     """What is left of one segment: all sessions but the `whole` ones.
 
     `segment` has what is left of its duration; `ahead` is how long after the segment's
-    start the first session left is due, in s. `missing` counts requests, None where the
-    time alone decides.
+    start the first session left is due, in s; `rows` counts the rows that it has.
     """
 
     segment: Segment
     whole: frozenset[int] = frozenset()
     ahead: float = 0.0
-    missing: int | None = None
+    rows: int = 0
 
 
 class Rest(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,9 +51,9 @@ class Rest(msgspec.Struct, frozen=True, kw_only=True):
 
     def _left(self, plan: Plan, segment: Segment, rows: Counter[int]) -> Left | None:
         """Return what is left of a segment; `rows` counts its rows by block."""
-        hosts, blocks = len(plan.providers), planned(plan, segment)
-        missing = None if blocks is None else blocks * hosts - rows.total()
-        if missing == 0:
+        hosts = len(plan.providers)
+        # Looked at only where there are rows: counting what is due can take a while.
+        if rows and rows.total() == (planned(plan, segment) or 0) * hosts:
             return None
         if segment.rate is None and segment.duration is not None:
             left = segment.duration - self.spent.get(segment.index, 0.0)
@@ -63,7 +62,7 @@ class Rest(msgspec.Struct, frozen=True, kw_only=True):
             segment = msgspec.structs.replace(segment, duration=left)
         whole = _whole(segment, rows, hosts) if rows else frozenset()
         ahead = first_due(plan, segment, _Without(whole)) if rows else 0.0
-        return Left(segment=segment, whole=whole, ahead=ahead, missing=missing)
+        return Left(segment=segment, whole=whole, ahead=ahead, rows=rows.total())
 
     def units(
         self, plan: Plan, left: Left, lane: Lane, among: Container[int]
@@ -83,10 +82,17 @@ class Rest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def missing(plan: Plan, rest: Rest) -> int | None:
-    """Return how many requests are left; None where a duration alone decides."""
-    counts = [left.missing for left in rest.of(plan)]
-    known = [n for n in counts if n is not None]
-    return sum(known) if len(known) == len(counts) else None
+    """Return how many requests are left; None where a duration decides.
+
+    Of a plan that was begun, an open loop's duration is no mystery: it is counted.
+    """
+    hosts, total = len(plan.providers), 0
+    for left in rest.of(plan):
+        n = planned(plan, left.segment) if rest.done else left.segment.n_blocks
+        if n is None:
+            return None
+        total += n * hosts - left.rows
+    return total
 
 
 def parted(plan: Plan, done: Collection[int]) -> int:
