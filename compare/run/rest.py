@@ -96,7 +96,12 @@ def missing(plan: Plan, rest: Rest) -> int | None:
 
 
 def parted(plan: Plan, done: Collection[int]) -> int:
-    """Return how many blocks have some of their rows and not all."""
+    """Return how many blocks have some of their rows and not all.
+
+    0 where hosts go each at its own pace: blocks then share no moment anyway.
+    """
+    if plan.load.unpaired:
+        return 0
     hosts = len(plan.providers)
     rows = Counter(seq // hosts for seq in done)
     return sum(n < hosts for n in rows.values())
