@@ -36,7 +36,7 @@ def leave(
             f"h2h run --resume {ready.run_id} --budget USD goes on with more",
             err=True,
         )
-    if stopped is None and not tally.rows:
+    if stopped is None and not tally.rows and not ready.rest.done:
         click.echo("error: nothing was sent", err=True)
         return 4
     invalid = judged is not None and judged.validity == "invalid"

@@ -141,7 +141,7 @@ def _go_on(
         again.tell(after)
         how = {"limit_nusd": limit, "after": after}
         ended = _conducted(after.run, store, scales, ui, verbose, how)
-    return _left(run, db, ended, scales, as_json=as_json)
+    return _left(after.run, db, ended, scales, as_json=as_json)
 
 
 def _conducted(

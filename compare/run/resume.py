@@ -113,9 +113,13 @@ def again(record: RunRow, given: Job | None, budget_nusd: int | None = None) -> 
 
 
 def resumed(run: Run, record: RunRow, past: Past) -> Resumed:
-    """Return what is left of a run; JobError when nothing is."""
+    """Return what is left of a run; JobError when it is complete.
+
+    One that died between its last row and its end has nothing left but to be judged.
+    """
     rest = Rest(done=frozenset(past.done), spent=_spent(run.plan, record, past))
-    if not rest.of(run.plan) or _timed_out(run.plan, record):
+    over = record.status == "done" and not rest.of(run.plan)
+    if over or _timed_out(run.plan, record):
         raise JobError(
             f"run {record.run_id}: complete, every request that it planned has its "
             "row; start a new run"

@@ -198,6 +198,20 @@ def test_what_cannot_be_resumed_is_refused_in_one_line(desk, who):
     assert "a probe cannot be resumed" in refused(desk, "latest")
 
 
+def test_a_run_that_died_between_its_last_row_and_its_end_is_only_judged(desk, who):
+    desk("run", *who, "-s", "ping", "-n", 12)
+    whole = stored(desk)
+    lose(desk, "0")
+
+    said = desk("run", "--resume", "latest", *QUIET)
+
+    assert "0 requests without a row" in said.err
+    run = the_run(desk)
+    assert (run["status"], stored(desk)) == ("done", whole)
+    assert run["validity"] in {"valid", "degraded"}
+    assert "complete" in refused(desk, "latest")
+
+
 def test_a_run_that_is_still_going_is_not_resumed(desk, who):
     process = desk.start("run", *who, "-s", "ping", "-n", 5000)
     while not (desk.db.exists() and rows_so_far(desk)):
