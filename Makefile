@@ -63,7 +63,8 @@ fuzz: $(VENV)/.fuzz  ## break the decoders: many more examples, then FUZZ_SECOND
 		tests/test_sse.py tests/test_reader.py tests/test_tapes.py tests/test_timeline.py
 	$(BIN)/python -m fuzz $(FUZZ_SECONDS)
 
-soak: $(VENV)/.dev  ## ten minutes at a low rate: flat memory, descriptors and tasks
+soak: $(VENV)/.dev  ## 200 kills of running runs, then ten minutes of flat memory
+	$(BIN)/python -m benchmarks.crash
 	$(BIN)/python -m benchmarks.soak
 
 clean:  ## remove what make made

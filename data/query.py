@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from data.foreign import asked, guard, refuse_foreign, refuse_odd
+from data.lock import lock_path
 from data.migrations import identify
 from data.row import CheckRow, Row, RunRow, Timing
-from data.store import StoreError, lock_path
+from data.store import StoreError
 
 LATEST = "latest"
 LARGEST_ROW = 64 << 20
@@ -84,8 +85,11 @@ def is_written(path: Path) -> bool:
 
 
 def runs(db: sqlite3.Connection) -> list[RunRow]:
-    """Return all runs, newest first; one whose writer died shows as `crashed`."""
-    found = _read(db, RunRow, "runs", "ORDER BY started_at DESC, rowid DESC")
+    """Return all runs, last begun first; one whose writer died shows as `crashed`.
+
+    The order is that in which they were stored: a wall clock may have been set back.
+    """
+    found = _read(db, RunRow, "runs", "ORDER BY rowid DESC")
     return list(_as_seen(db, found))
 
 
@@ -99,7 +103,7 @@ def resolve(db: sqlite3.Connection, text: str) -> str:
 
     StoreError for an unknown or ambiguous one, naming the nearest ids.
     """
-    newest = "SELECT run_id FROM runs ORDER BY started_at DESC, rowid DESC"
+    newest = "SELECT run_id FROM runs ORDER BY rowid DESC"
     ids: list[str] = [run_id for (run_id,) in _ask(db, newest)]
     if not ids:
         raise StoreError(f"{_path(db)}: holds no run yet; make one with `h2h run`")

@@ -1,5 +1,6 @@
 """The one wire: a request goes out, and whatever comes of it comes back as a Reply."""
 
+import asyncio
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
@@ -60,10 +61,14 @@ class Wire:
         await self.close()
 
     async def close(self) -> None:
-        """Close every connection."""
-        for line in self._lines.values():
-            await line.post.close()
+        """Close every connection, even when cancelled meanwhile."""
+        posts = [line.post for line in self._lines.values()]
         self._lines.clear()
+        closing = asyncio.gather(*(post.close() for post in posts))
+        try:
+            await asyncio.shield(closing)
+        finally:
+            await closing
 
     def interrupt(self) -> None:
         """End every request in flight now; each becomes an `interrupted` reply."""

@@ -1,12 +1,15 @@
 """Jobs: what a file and flags mean, and how each mistake is told."""
 
+import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from compare.run.config import Flags, read, redacted
+from compare.run.config import Flags, read
 from compare.run.hosts import remarks, with_key
 from compare.run.mistakes import JobError, SetupError
+from compare.run.record import differences, redacted, restored
 from data.prices import PriceError
 from providers.provider import root_url
 from scenarios.request import ScenarioError
@@ -315,3 +318,66 @@ def test_a_path_is_no_base_url():
     ).providers
 
     assert root_url(host.base_url) == "https://h/v1"
+
+
+def test_a_job_comes_back_from_what_is_stored_of_it(tmp_path):
+    path = toml(
+        tmp_path,
+        """
+        [[provider]]
+        name = "mine"
+        base_url = "https://example.com/v1"
+        model = "m"
+        api_key_env = "MY_KEY"
+        headers = { api-key = "env:OTHER_KEY" }
+        extra_body = { user = "me", n = [1, 2.5] }
+        price = { input = "1", output = "2" }
+        rpm = 60
+        [[provider]]
+        name = "openrouter@deepinfra/fp8"
+        [[scenario]]
+        name = "chat-1k"
+        prompt_tokens = 99
+        deadlines = { connect = "2s" }
+        [[scenario]]
+        name = "cache-pair"
+        gap = "1s"
+        [load]
+        rate = [1, 2]
+        duration = "5s"
+        connection = "cold"
+        workers = 2
+        [deadlines]
+        total = "1m"
+        [budget]
+        day = 5
+        """,
+    )
+    given = Flags(prices=("openrouter@deepinfra/fp8=1,2",))
+    job = msgspec.structs.replace(read(path, given), source="job.toml")
+    stored = json.loads(json.dumps(redacted(job, "salt")))
+    prices = json.loads(msgspec.json.encode(job.prices))
+
+    again = restored(stored, prices, "run X")
+
+    for name in job.__struct_fields__:
+        if name != "scenarios":
+            assert getattr(again, name) == getattr(job, name), name
+    ours, theirs = ([s.scenario_version for s in j.scenarios] for j in (job, again))
+    assert ours == theirs
+    assert differences(redacted(again, "other salt"), stored) == []
+    other = msgspec.structs.replace(again, workers=1, scenarios=again.scenarios[::-1])
+    assert differences(redacted(other, "salt"), stored) == [
+        "scenarios (their order)",
+        "workers",
+    ]
+
+
+@pytest.mark.parametrize("lacking", ["load", "providers", "deadlines"])
+def test_a_stored_job_that_cannot_be_read_is_told(lacking):
+    job = read(None, Flags(providers=("a=http://h/v1",), model="m"))
+    stored = redacted(job, "salt")
+    del stored[lacking]
+
+    with pytest.raises(JobError, match="run X: its stored job cannot be read"):
+        restored(stored, {}, "run X")

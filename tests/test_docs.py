@@ -20,9 +20,9 @@ import pytest
 from faults.covered import shown_by
 
 from compare.cli.errors import EXIT_CODES
+from compare.cli.leave import EXITS
 from compare.cli.main import VERBS, h2h
 from compare.cli.options import run_facts
-from compare.cli.run import EXITS
 from compare.judge.contrast import CONTRASTED, Contrast
 from compare.judge.lines import Line
 from compare.judge.stats import FLOORS_99, Summary
@@ -371,7 +371,7 @@ def test_scenarios_explains_every_key_and_check():
         missing = set(record.__struct_fields__) - set(table(text))
         assert not missing, record
     assert set(CHECK_KINDS) <= set(table(section("docs/scenarios.md", "## Checks")))
-    assert {"prompt_tokens", "nonce", "gap", "name"} <= set(table(text))
+    assert set(scenes.OVERRIDES) <= set(table(text))
     assert quoted(text) >= LOAD_KEYS
 
 

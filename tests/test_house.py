@@ -20,7 +20,8 @@ LOOKS_INTO = {
 # A module imports only what stands before it. A name stands for a whole sub-room.
 ORDER = {
     "scenarios": "request prompts form checks content scenario session load plan",
-    "data": "row timeline prices migrations foreign store query export",
+    "data": "row timeline prices migrations foreign lock statements spool opening "
+    "store query export",
     "providers": "outcome reply secret provider usage sse dialect errors limits "
     "generic ourtoken openrouter zai registry lenient calls plainchunk alike plain "
     "answer intake verdict audit reader chunks tap egress failure line turnstile "
@@ -31,10 +32,10 @@ ORDER = {
     "providers.simulator.catalogue": "words fault framing bodies ending errors "
     "refusals chunks content usage transport answers bench index",
     "compare": "run judge show serve cli",
-    "compare.run": "mistakes clock calm budget gate hosts config prepare "
-    "descriptors engine monitor calibrate measure tally attend letters lost worker "
-    "fleet conduct claims selftest",
-    "compare.judge": "tally stats contrast lines validity",
+    "compare.run": "mistakes clock calm budget gate hosts choose money config record "
+    "rest prepare descriptors fuse brake sender engine monitor calibrate measure tally "
+    "attend letters lost worker fleet resume conduct claims selftest",
+    "compare.judge": "tally stats contrast lines validity remarks",
     "compare.show": "words style boxes panels placing tables charts",
     "compare.serve": "probe",
 }
@@ -54,7 +55,13 @@ DOORS = {
     },
     "yarl": {"providers.line", "providers.tap"},
     "asyncio_throttle": {"compare.run.gate"},
-    "sqlite_utils": {"data.migrations", "data.foreign", "data.store", "data.query"},
+    "sqlite_utils": {
+        "data.migrations",
+        "data.foreign",
+        "data.opening",
+        "data.store",
+        "data.query",
+    },
     "pyarrow": {"data.export"},
     "matplotlib": {"compare.show"},
     "numpy": {"compare.judge", "compare.show"},

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from compare.run.budget import billed
-from compare.run.engine import Result
 from compare.run.measure import Context, measure, stream_label
+from compare.run.sender import Result
 from data import prices
 from data.timeline import unpack
 from providers.outcome import Blame, Flag, Outcome

@@ -10,14 +10,13 @@ from compare.cli import jobs
 from compare.cli.options import db_option, json_option
 
 if TYPE_CHECKING:
-    from compare.judge.validity import Judgement
-    from compare.run.config import Job
+    from compare.cli.trust import Scales
+    from compare.run.config import Flags, Job
     from compare.run.prepare import Run
     from compare.run.tally import Tally
     from data.row import Row
+    from data.store import Store
     from scenarios.plan import Plan
-
-EXITS = {"interrupted": 130, "budget": 5, "store": 1}
 
 
 @click.command()
@@ -40,6 +39,11 @@ EXITS = {"interrupted": 130, "budget": 5, "store": 1}
     is_flag=True,
     help="Do not measure the bench's own error first (it takes a second).",
 )
+@click.option(
+    "--resume",
+    metavar="RUN",
+    help="Go on with a run that crashed or was stopped: send what has no row yet.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Print each failed request.")
 def run(
     job: Path | None,
@@ -48,13 +52,23 @@ def run(
     ui: str,
     dry_run: bool,
     no_calibrate: bool,
+    resume: str | None,
     verbose: bool,
     **values: Any,
 ) -> int:
-    """Run a load test or comparison, from a JOB file, flags, or both."""
+    """Run a load test or comparison, from a JOB file, flags, or both.
+
+    With --resume RUN alone the run goes on as it was begun; with the job named once
+    more, only if that is still the same. --budget may change.
+    """
     from compare.run.config import read
 
-    wanted = read(job, jobs.flags_of(values))
+    flags = jobs.flags_of(values)
+    if resume is not None:
+        if dry_run:
+            raise click.UsageError("--dry-run is about a whole run: drop --resume")
+        return _go_on(job, flags, db, resume, ui=ui, as_json=as_json, verbose=verbose)
+    wanted = read(job, flags)
     if dry_run:
         return _dry_run(wanted, as_json)
     return carry_out(
@@ -83,8 +97,8 @@ def carry_out(
     `drive` makes, from the plan, what drives the engine; by default the whole plan.
     With `calibrated` the bench measures its own error first.
     """
-    from compare.cli.options import print_summary
-    from compare.cli.trust import Scales, floor_of, metronome, run_loop
+    from compare.cli.budget import budget_left
+    from compare.cli.trust import Scales, floor_of, metronome
     from compare.run.descriptors import make_room, needed
     from compare.run.prepare import prepare
     from data.store import Store
@@ -92,37 +106,76 @@ def carry_out(
     ready = prepare(job, kind)
     _tell_remarks(job)
     make_room(needed(job))
+    how: dict[str, Any] = {"limit_nusd": budget_left(job, db)}
     if drive is None:
         _tell_crowding(job.workers)
-    limit = budget_left(job, db)
+    else:
+        how["drive"] = drive(ready.plan)
+    scales = Scales(ready)
     with metronome(calibrated) as host, Store.open(db) as store:
-        scales = Scales(ready)
-        how: dict[str, Any] = {"limit_nusd": limit, "judge": scales.judge}
-        how["watch"] = scales.watched(tell_failure if verbose else None)
         how["floor"] = floor_of(host, job)
-        if drive is not None:
-            how["drive"] = drive(ready.plan)
-        tally, stopped = run_loop(_watched(ready, store, ui, how))
+        ended = _conducted(ready, store, scales, ui, verbose, how)
+    return _left(ready, db, ended, scales, as_json=as_json)
+
+
+def _go_on(
+    path: Path | None,
+    flags: "Flags",
+    db: Path,
+    text: str,
+    *,
+    ui: str,
+    as_json: bool,
+    verbose: bool,
+) -> int:
+    """Resume a run, print what came of it all, and return the exit code."""
+    from compare.cli import again
+    from compare.cli.trust import Scales
+    from compare.run.descriptors import make_room, needed
+    from data.store import Store
+
+    run, record = again.found(path, flags, db, text)
+    make_room(needed(run.job))
+    scales = Scales(run)
+    with Store.open(db) as store:
+        after, limit = again.left(run, record, db, scales)
+        again.tell(after)
+        how = {"limit_nusd": limit, "after": after}
+        ended = _conducted(after.run, store, scales, ui, verbose, how)
+    return _left(after.run, db, ended, scales, as_json=as_json)
+
+
+def _conducted(
+    ready: "Run",
+    store: "Store",
+    scales: "Scales",
+    ui: str,
+    verbose: bool,
+    how: dict[str, Any],
+) -> tuple["Tally", str | None]:
+    """Conduct a run, judged by its rows."""
+    from compare.cli.trust import run_loop
+
+    how["judge"] = scales.judge
+    how["watch"] = scales.watched(tell_failure if verbose else None)
+    found: tuple[Tally, str | None] = run_loop(_watched(ready, store, ui, how))
+    return found
+
+
+def _left(
+    ready: "Run",
+    db: Path,
+    ended: tuple["Tally", str | None],
+    scales: "Scales",
+    *,
+    as_json: bool,
+) -> int:
+    """Print the summary of a run that has ended, and return the exit code."""
+    from compare.cli.leave import leave
+    from compare.cli.options import print_summary
+
     print_summary(db, ready.run_id, as_json=as_json)
-    return _leave(ready, tally, stopped, scales.judgement)
-
-
-def budget_left(job: "Job", db: Path) -> int | None:
-    """Return what may still be spent, in nano-USD: the run's and the day's limit."""
-    import datetime as dt
-
-    from data import query
-
-    limits = [job.budget_nusd] if job.budget_nusd is not None else []
-    if job.day_nusd is not None:
-        midnight = dt.datetime.now(dt.UTC).replace(
-            hour=0, minute=0, second=0, microsecond=0
-        )
-        spent = 0
-        if db.exists():
-            spent = query.spent_nusd(query.open_reader(db), midnight)
-        limits.append(max(job.day_nusd - spent, 0))
-    return min(limits, default=None)
+    return leave(ready, *ended, scales.judgement)
 
 
 def _tell_remarks(job: "Job") -> None:
@@ -151,17 +204,16 @@ def _tell_crowding(workers: int) -> None:
 
 
 async def _watched(
-    ready: "Run", store: Any, ui: str, how: dict[str, Any]
+    ready: "Run", store: "Store", ui: str, how: dict[str, Any]
 ) -> tuple["Tally", str | None]:
     """Conduct the run with its progress shown and its signals minded."""
     import asyncio
 
     from compare.cli.progress import progress
     from compare.run.conduct import conduct
-    from scenarios.plan import count
+    from compare.run.rest import missing
 
-    n = count(ready.plan) if "drive" not in how else None
-    planned = None if n is None else n * len(ready.plan.providers)
+    planned = missing(ready.plan, ready.rest) if "drive" not in how else None
     going: asyncio.Queue[Any] = asyncio.Queue()
 
     def start(engine: Any, tally: Any) -> None:
@@ -208,58 +260,6 @@ def mind_signals(engine: Any) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, once)
-
-
-def _leave(
-    ready: "Run", tally: "Tally", stopped: str | None, judged: "Judgement | None"
-) -> int:
-    """Return the exit code of a finished run, saying aloud what it means."""
-    if stopped == "interrupted":
-        click.echo(f"interrupted: run {ready.run_id} keeps its rows", err=True)
-        return 130
-    if tally.unreached:
-        click.echo(f"error: {_mend(ready, tally)}", err=True)
-        return 3
-    _tell_lost_address(ready, tally)
-    if stopped == "budget":
-        click.echo("budget reached: the next request might have exceeded it", err=True)
-    if stopped is None and not tally.rows:
-        click.echo("error: nothing was sent", err=True)
-        return 4
-    invalid = judged is not None and judged.validity == "invalid"
-    if invalid and stopped is None:
-        click.echo("the run is invalid: the reasons stand above its table", err=True)
-    return EXITS.get(stopped or "", 4 if invalid else 0)
-
-
-def _tell_lost_address(ready: "Run", tally: "Tally") -> None:
-    """Say of each host whose every answer was a plain HTTP error where to look."""
-    for provider in ready.providers:
-        if set(tally.by_host.get(provider.name, ())) == {"http_error"}:
-            click.echo(
-                f"{provider.name}: every answer was an HTTP error; is its base_url "
-                f"right? {provider.base_url} (most hosts want /v1 at its end)",
-                err=True,
-            )
-
-
-REMEDIES = {
-    "auth_error": "the key was refused: check its variable and the account",
-    "dns_error": "the host's name does not resolve: check base_url and the network",
-    "connect_error": "nothing answers there: check base_url, the port and the network",
-    "tls_error": "the certificate is not trusted: check base_url, or give ca_file",
-    "model_not_found": "the model is not served there: check model",
-}
-
-
-def _mend(ready: "Run", tally: "Tally") -> str:
-    """Return one line that says for each host what to mend."""
-    urls = {provider.name: provider.base_url for provider in ready.providers}
-    told = []
-    for name, outcomes in tally.by_host.items():
-        outcome = outcomes.most_common(1)[0][0]
-        told.append(f"{name} ({urls[name]}): {outcome}, {REMEDIES[outcome]}")
-    return "no request got through; " + "; ".join(told)
 
 
 def _dry_run(job: "Job", as_json: bool) -> int:

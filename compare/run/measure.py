@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from compare.run.engine import Result
+from compare.run.sender import Result
 from data.prices import Cost, Price, cost
 from data.row import CheckRow, Row
 from data.timeline import pack
@@ -34,7 +34,10 @@ ANSWERED = frozenset({Outcome.OK})
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
-    """What all rows of a run share. `origin` is the run's start on its clock, in ns."""
+    """What all rows of a run share. `origin` is the run's start on its clock, in ns.
+
+    `deadlines` are those in force, as JSON, by scenario.
+    """
 
     run_id: str
     origin: int
@@ -43,6 +46,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     checks: Callable[[str, str], Sequence[Check]]
     seed: int
     worker: int = 0
+    deadlines: Mapping[str, str] = {}
 
 
 def measure(result: Result, context: Context) -> tuple[Row, list[CheckRow]]:
@@ -85,6 +89,7 @@ def measure(result: Result, context: Context) -> tuple[Row, list[CheckRow]]:
         nonce=request.nonce,
         seed=context.seed,
         load=_load(result),
+        deadlines=context.deadlines.get(arrival.scenario, "{}"),
         worker=context.worker,
         **_stamps(result, context.origin),
         **stream,

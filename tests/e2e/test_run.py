@@ -450,6 +450,48 @@ def test_deadlines_end_a_silent_host(desk):
     assert all(row["first_token_ns"] and row["n_content_events"] for row in rows)
 
 
+def test_each_row_has_the_deadlines_that_were_in_force_for_its_scenario(
+    desk, simulated
+):
+    own = desk.folder / "own.toml"
+    own.write_text(
+        'name = "own"\n[prompt]\nuser = "Say pong."\n[request]\nmax_tokens = 4\n'
+        '[deadlines]\nconnect = "3s"\nheaders = "4s"\n'
+    )
+    job = desk.folder / "job.toml"
+    job.write_text(
+        f"""
+        [[provider]]
+        name = "zai"
+        base_url = "{simulated["zai"]}"
+        model = "m"
+        [[scenario]]
+        name = "{own}"
+        deadlines = {{ headers = "5s", token_gap = "250ms" }}
+        [[scenario]]
+        name = "ping"
+        [load]
+        max_requests = 1
+        workers = 1
+        [deadlines]
+        connect = "7s"
+        total = "70s"
+        """
+    )
+    desk("run", job, "--ui", "none")
+
+    found = {
+        row["scenario"]: json.loads(row["deadlines"])
+        for row in desk.rows("select scenario, deadlines from requests")
+    }
+    assert found == {
+        "own": {"connect": 3, "headers": 5, "first_token": 300, "token_gap": 0.25,
+                "total": 70},
+        "ping": {"connect": 7, "headers": 60, "first_token": 30, "token_gap": 60,
+                 "total": 60},
+    }  # fmt: skip
+
+
 def test_a_probe_keeps_its_grid_and_is_one_run(desk, who):
     words = [word for word in who if word not in {"--ui", "none"}]
     desk("probe", *words, "--every", "500ms", "--for", "2s")
