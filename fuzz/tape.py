@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from providers.outcome import Flag, Outcome
+from providers.outcome import Outcome
 from providers.provider import Caps
 from providers.reader import Reader
 from providers.registry import DIALECTS, dialect
@@ -59,11 +59,8 @@ def _pieces(lengths: bytes, body: bytes) -> Iterator[Piece]:
         yield at, body
 
 
-def check(data: bytes, *, exact: bool = False) -> None:
-    """Read a tape in every way, and fail where they differ or something leaks.
-
-    What is known to differ is passed over unless `exact`.
-    """
+def check(data: bytes) -> None:
+    """Read a tape in every way, and fail where they differ or something leaks."""
     given = tape(data)
     batched = read(given, given.pieces, at_once=True)
     singly = read(given, given.pieces, at_once=False)
@@ -71,11 +68,10 @@ def check(data: bytes, *, exact: bool = False) -> None:
     sound(given, singly)
     if given.caps is not None:
         return  # where a cap cuts depends on the reads
-    same = _as_it_is if exact else settled
-    assert same(batched) == same(singly), f"at once {batched}\nsingly {singly}"
+    assert batched == singly, f"at once {batched}\nsingly {singly}"
     body = b"".join(part for _, part in given.pieces)
     whole = timeless(read(given, ((10, body),) if body else (), at_once=True))
-    assert same(whole) == same(timeless(singly)), f"whole {whole}\ncut {singly}"
+    assert whole == timeless(singly), f"whole {whole}\ncut {singly}"
 
 
 def read(given: Tape, pieces: Sequence[Piece], *, at_once: bool) -> Reply:
@@ -119,22 +115,3 @@ def timeless(reply: Reply) -> Reply:
     """Return a Reply without its moments, which depend on the reads."""
     kinds = tuple((0, kind) for _, kind in reply.timeline)
     return msgspec.structs.replace(reply, stamps=Stamps(), timeline=kinds)
-
-
-def settled(reply: Reply) -> Reply:
-    """Return a Reply without what is known to depend on the reads.
-
-    tests/test_tapes.py keeps a tape of each and says when one is mended: then its
-    field is to be compared again.
-    """
-    return msgspec.structs.replace(
-        reply,
-        flags=reply.flags - {Flag.INVALID_UTF8},
-        upstream=None,
-        system_fingerprint=None,
-        error_excerpt=None,
-    )
-
-
-def _as_it_is(reply: Reply) -> Reply:
-    return reply

@@ -18,7 +18,7 @@ class Answer:
     """The sum of the chunks so far.
 
     Of `n_events` chunks `n_read` said something, `n_bad` could not be read and
-    `n_content` carried output.
+    `n_content` carried output. `n_chars` of text and arguments are kept.
     """
 
     def __init__(self, dialect: Dialect) -> None:
@@ -42,6 +42,7 @@ class Answer:
         self.n_read = 0
         self.n_bad = 0
         self.n_content = 0
+        self.n_chars = 0
 
     @property
     def answered(self) -> bool:
@@ -80,6 +81,7 @@ class Answer:
                  for text, thought in zip(texts, thoughts, strict=True)]  # fmt: skip
         self.content += filter(None, texts)
         self.reasoning += filter(None, thoughts)
+        self.n_chars += sum(map(len, filter(None, [*texts, *thoughts])))
         for chunk in chunks:
             self._who(chunk)
         self._count_plain(stamps, kinds, named=bool(chunks[-1].id))
@@ -92,6 +94,7 @@ class Answer:
         (self.content if kind is CONTENT else self.reasoning).extend(
             filter(None, texts)
         )
+        self.n_chars += sum(map(len, texts))
         self._who(run.chunk)
         self._count_plain(stamps, kinds, named=bool(run.chunk.id))
         self._stamp_plain(stamps, kinds, texts if kind is REASONING else ())
@@ -148,6 +151,7 @@ class Answer:
         """Keep the output of a chunk and its moments; return what kind it was."""
         kind = OTHER
         stamps = self.stamps
+        self.n_chars += len(delta.content) + len(delta.reasoning)
         if delta.reasoning:
             self.reasoning.append(delta.reasoning)
             stamps.setdefault("first_reasoning", at)
@@ -155,9 +159,12 @@ class Answer:
         if delta.tools:
             for part in delta.tools:
                 self.calls.add(part)
+                self.n_chars += len(part.arguments)
             kind = TOOL
         if delta.content:
             self.content.append(delta.content)
+            kind = CONTENT
+        if delta.beside and not kind:
             kind = CONTENT
         if kind:
             self.n_content += 1
@@ -165,7 +172,7 @@ class Answer:
             stamps["last_token"] = at
             if kind is not REASONING:
                 stamps.setdefault("first_answer", at)
-                if self.finish is not None:
+                if self.finish is not None and not delta.beside:
                     self.flags.add(Flag.CONTENT_AFTER_FINISH)
         return kind
 

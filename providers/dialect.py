@@ -37,7 +37,8 @@ class Delta(msgspec.Struct, kw_only=True, gc=False):
 
     `finish` is the finish reason as sent. `usage` is None unless the chunk had a
     usage object. `usage_odd` is true when a count in it was no exact integer, `odd`
-    when text stood where none can be read from it.
+    when text stood where none can be read from it, `beside` when there was output of
+    another choice than the first: such output is counted, and not kept.
     """
 
     content: str = ""
@@ -47,6 +48,7 @@ class Delta(msgspec.Struct, kw_only=True, gc=False):
     usage: Usage | None = None
     usage_odd: bool = False
     odd: bool = False
+    beside: bool = False
     problem: Problem | None = None
     id: str | None = None
     model: str | None = None

@@ -58,7 +58,7 @@ def failed(error: Exception, tape: Tape) -> tuple[Outcome, str]:
 
 def _broken(error: Exception) -> str | None:
     """Return what was broken of HTTP, without the 400 that aiohttp adds of its own."""
-    cause = error.__cause__
+    cause = error if isinstance(error, HttpProcessingError) else error.__cause__
     if not isinstance(cause, HttpProcessingError):
         return None
     return f"{type(cause).__name__}: {' '.join(cause.message.split())}"

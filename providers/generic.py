@@ -142,6 +142,11 @@ class Generic:
         if not isinstance(choice, dict):
             return
         said = choice.get("delta") or choice.get("message")
+        if isinstance(choice.get("index"), int) and choice["index"] > 0:
+            other = Delta()
+            self._said(said if isinstance(said, dict) else choice, other)
+            delta.beside |= bool(other.content or other.reasoning or other.tools)
+            return
         if isinstance(said, dict):
             self._said(said, delta)
         elif "text" in choice:

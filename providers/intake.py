@@ -173,7 +173,7 @@ class Intake:
             self._event(pieces[-1][0], Event(b"", data))
 
     def _collect(self, at: int, data: bytes) -> None:
-        room = self._caps.error_bytes if self.error else self._caps.body_bytes
+        room = self._caps.error_bytes if self.error else self._caps.kept_bytes
         over = self.bytes - room
         if over > 0:
             self.over_cap = True
@@ -191,10 +191,15 @@ class Intake:
         if (
             self.bytes > self._caps.body_bytes
             or sse.pending > self._caps.line_bytes
-            or self.answer.n_events > self._caps.events
+            or self.answer.n_chars > self._caps.kept_bytes
+            or self._n_events(sse) > self._caps.events
             or self.answer.n_content > self._most_events
         ):
             self.over_cap = True
+
+    def _n_events(self, sse: Decoder) -> int:
+        """Return how many things came, those without data too."""
+        return self.answer.n_events + self.n_blank + sse.comments + sse.junk
 
     def _sniff(self, data: bytes) -> bytes:
         """Decide by the first bytes what the body is, since headers lie about it.

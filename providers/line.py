@@ -13,6 +13,7 @@ from providers.dialect import Dialect
 from providers.egress import gate
 from providers.provider import Provider, ProviderError, chat_url
 from providers.registry import dialect
+from providers.resolver import Resolver
 
 KEEPALIVE_S = 60.0
 
@@ -40,6 +41,7 @@ class Line(msgspec.Struct, frozen=True):
             timeout_ceil_threshold=math.inf,
             ssl=_trust(provider),
             socket_factory=gate(provider),
+            resolver=Resolver(),
             **({} if fresh else {"keepalive_timeout": KEEPALIVE_S}),
         )
         post = tap.Post(url, _headers(provider), connector, provider.proxy)

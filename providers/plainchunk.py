@@ -4,6 +4,7 @@ The records refuse whatever needs a second look: that is read in the general way
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 
@@ -26,6 +27,7 @@ class PlainChoice(msgspec.Struct, gc=False):
     """A choice that goes on."""
 
     delta: PlainDelta
+    index: Literal[0] | None = 0
     finish_reason: None = None
     error: None = None
 

@@ -36,6 +36,7 @@ class Caps(msgspec.Struct, frozen=True, kw_only=True):
     line_bytes: int = 8 << 20
     events: int = 500_000
     error_bytes: int = 64 << 10
+    kept_bytes: int = 16 << 20
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):

@@ -108,7 +108,7 @@ class Reader:
             error_excerpt=self._excerpt(
                 (problem and problem.message) or error or self._strange(outcome)
             ),
-            retry_after_s=retry_after(headers) if waits else None,
+            retry_after_s=self._wait(problem, told=bool(waits)),
             ratelimit=waits,
             body_sha256=body_sha256,
             conn_reused=conn_reused,
@@ -124,6 +124,11 @@ class Reader:
         }
         reached = {name: at for name, at in own.items() if at is not None}
         return Stamps(**{**known, **reached, **seen.answer.stamps, "end": end})
+
+    def _wait(self, problem: Problem | None, *, told: bool) -> float | None:
+        """Return the seconds to wait that the headers state, else the body."""
+        waits = retry_after(self.seen.headers) if told else None
+        return problem.retry_after_s if waits is None and problem else waits
 
     def _strange(self, outcome: Outcome) -> str | None:
         """Return how a body began that was no answer: the evidence of what it was."""

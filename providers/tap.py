@@ -22,7 +22,7 @@ from aiohttp import (
     StreamReader,
     TCPConnector,
 )
-from aiohttp.abc import ResolveResult
+from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.helpers import _EXC_SENTINEL as _SENTINEL
@@ -34,7 +34,7 @@ from yarl import URL
 
 from providers.chunks import Chunks
 
-HOLD_BYTES = 4 << 20
+HOLD_BYTES = 1 << 20
 """How much of a body may wait to be read before its reader is woken at once."""
 
 LONGEST_FIELD = 65_536
@@ -312,8 +312,9 @@ class Post:
         return b"%bContent-Length: %d\r\n\r\n" % (self._start, length)
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, and look up no more names."""
         await self._connector.close()
+        await self._connector.resolver.close()
 
 
 def send(connection: Connection, tape: Tape, head: bytes, body: bytes) -> None:
@@ -340,8 +341,9 @@ def send(connection: Connection, tape: Tape, head: bytes, body: bytes) -> None:
 class Connector(TCPConnector):
     """A TCP connector whose connections are tapped."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, *, resolver: AbstractResolver, **options: Any) -> None:
+        super().__init__(resolver=resolver, **options)
+        self.resolver = resolver
         factory: Any = partial(Handler, loop=self._loop)
         self._factory = factory
 

@@ -104,14 +104,10 @@ PIECES = {
         for each in "fg"),
     "calls": call(name="f", arguments="{}"),
 }  # fmt: skip
-KNOWN = {"blank lines", "blanks"}
-"""Up to 64 KiB of blanks are all looked at again with every read."""
 
 
 @pytest.mark.parametrize("name", PIECES)
-def test_time_grows_with_the_reads_and_no_faster(name, request):
-    if name in KNOWN:
-        request.applymarker(pytest.mark.xfail(strict=True, reason="sniffed again"))
+def test_time_grows_with_the_reads_and_no_faster(name):
     piece = PIECES[name]
 
     def cost(n):

@@ -56,7 +56,7 @@ def named(task):
 
 def of_the_server(coro):
     """Return whether a coroutine serves a connection: in the loop of its client."""
-    return coro.__qualname__.endswith((".serve", "._accept_connection2"))
+    return coro.__qualname__.endswith((".serve", "._serve", "._accept_connection2"))
 
 
 async def cancelled_at(k, work):
@@ -164,7 +164,7 @@ async def test_a_request_may_be_cancelled_at_any_await():
                 suspended = await cancelled_at(k, wire.send(arrival()))
                 (line,) = wire._lines.values()
                 assert not wire._live
-                assert not line.session.connector._acquired, f"cancelled at {k}"
+                assert not line.post._connector._acquired, f"cancelled at {k}"
                 again = await asyncio.wait_for(wire.send(arrival()), 5)
                 assert again.outcome is Outcome.OK, f"cancelled at {k}"
             await settled(before)

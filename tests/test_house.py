@@ -24,8 +24,8 @@ ORDER = {
     "store query export",
     "providers": "outcome reply secret provider usage sse dialect errors limits "
     "generic ourtoken openrouter zai registry lenient calls plainchunk alike plain "
-    "answer intake verdict audit reader chunks tap egress failure line turnstile "
-    "exchange wire simulator",
+    "answer intake verdict audit reader chunks tap egress failure resolver line "
+    "turnstile exchange wire simulator",
     "providers.simulator": "profile faults player catalogue bill truth cache asked "
     "prose values answer pace refusal frames script director host serve spawn "
     "metronome __main__",
@@ -50,6 +50,7 @@ DOORS = {
     "aiohttp": {
         "providers.tap",
         "providers.failure",
+        "providers.resolver",
         "providers.exchange",
         "providers.simulator",
     },

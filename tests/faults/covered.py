@@ -38,18 +38,6 @@ def expectations():
     return found
 
 
-@cache
-def not_yet():
-    """Return the test ids of what fails today, and why."""
-    modules = {Path(name).stem for name, _ in expectations().values()}
-    known = (import_module(f"faults.{name}") for name in modules)
-    return {
-        case: why
-        for module in known
-        for case, why in getattr(module, "NOT_YET", {}).items()
-    }
-
-
 def expected_of(fault):
     """Return what is expected of a fault, by variant in the catalogue's order."""
     known = expectations()

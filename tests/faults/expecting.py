@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from time import perf_counter_ns
 from typing import Any
 
-import pytest
 from byteserver import ask
 
 from providers.outcome import BLAME, Blame, Flag, Outcome
@@ -89,16 +88,6 @@ def expect(
         https=https,
         again=again,
     )
-
-
-def cases(expected, not_yet):
-    """Return the test ids to run; `not_yet` are those that fail today, and why."""
-    return [
-        pytest.param(case, marks=pytest.mark.xfail(strict=True, reason=not_yet[case]))
-        if case in not_yet
-        else case
-        for case in expected
-    ]
 
 
 def play_of(case):

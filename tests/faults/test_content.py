@@ -4,7 +4,7 @@ import pytest
 from byteserver import arrival, ask, provider
 
 from compare.run.measure import stream_label
-from faults.expecting import cases, expect, met, play_of
+from faults.expecting import expect, met, play_of
 from providers.outcome import Flag, Outcome
 from providers.reply import Kind, ToolCall
 from providers.simulator.catalogue.content import HOSTILE
@@ -51,10 +51,7 @@ EXPECTED = {
 }  # fmt: skip
 
 
-NOT_YET = {"86": "the texts of all choices are joined as they come"}
-
-
-@pytest.mark.parametrize("case", cases(EXPECTED, NOT_YET))
+@pytest.mark.parametrize("case", EXPECTED)
 async def test_a_fault_of_content(case):
     reply = await met(case, EXPECTED[case])
     reply.content.encode()  # what is stored must be UTF-8

@@ -183,9 +183,6 @@ async def test_120_a_resolver_that_hangs(monkeypatch):
     assert_met(reply, expect(O.DNS_ERROR, only=NOT_SENT))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="all hosts look up names in the one pool of threads"
-)
 async def test_120_a_hanging_resolver_costs_the_other_host_nothing(monkeypatch):
     async with ByteServer([stream(*GOOD)]) as server:
         fine = provider("http://fine.example/v1", name="fine", allow_private=True)
@@ -422,9 +419,6 @@ async def test_https_goes_through_a_proxy_as_a_tunnel():
     assert "proxy-authorization" not in server.requests[0].fields
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the session's own headers go into the CONNECT as well"
-)
 @pytest.mark.parametrize("user", ["user:pass-word@", ""])
 async def test_a_proxy_of_a_tunnel_never_sees_a_key(user):
     host = {"api_key": Secret(KEY), "secret_headers": {"api-key": Secret("open-up")}}

@@ -25,6 +25,7 @@ from byteserver import (
     whole,
 )
 
+from providers import tap
 from providers.line import Line
 from providers.outcome import Flag, Outcome
 from providers.provider import Deadlines
@@ -47,7 +48,6 @@ async def play(*script, **options):
 POSES_AS_400 = {
     "chunk size": [head() + b"zz\r\nhello\r\n"],
     "length and chunks": [head("200 OK", SSE, "Content-Length: 9") + b"123456789"],
-    "more after the body": [head(length=len(BODY)) + BODY + b"and more\r\n\r\n"],
     "long header": [head("200 OK", SSE, "X: " + "x" * 99_000)],
     "many headers": [head("200 OK", SSE, *(f"X-{n}: x" for n in range(200)))],
     "no HTTP": [b"220 mail.example.com ESMTP\r\n\r\n"],
@@ -62,6 +62,22 @@ async def test_broken_http_is_no_400_that_a_host_sent(name):
     assert reply.http_status in {None, 200}
     assert reply.error_code is None
     assert "400" not in reply.error_excerpt
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["same read", "later"])
+async def test_more_than_a_whole_answer_spoils_only_the_connection(later):
+    whole_answer, more = head(length=len(BODY)) + BODY, b"and more\r\n\r\n"
+    script = [whole_answer, Wait(0.01), more] if later else [whole_answer + more]
+    async with (
+        ByteServer([*script, STALL], [stream(*GOOD)]) as server,
+        Wire([provider(server.url)], concurrency=1) as wire,
+    ):
+        first = await wire.send(arrival())
+        if later:
+            await asyncio.sleep(0.05)
+        second = await wire.send(arrival())
+    assert (first.outcome, second.outcome) == (O.OK, O.OK)
+    assert (second.conn_reused, server.connections) == (False, 2)
 
 
 async def test_a_400_that_a_host_sent_is_one():
@@ -120,18 +136,15 @@ async def test_more_requests_than_aiohttps_pool_are_in_flight_at_once():
 
 async def test_what_aiohttp_would_do_by_itself_is_turned_off():
     line = Line.open(provider("http://127.0.0.1:9/v1"), concurrency=150, fresh=False)
-    session, connector = line.session, line.session.connector
     try:
         # A deadline over 5 s would be rounded up to a whole second.
-        assert session.timeout.ceil_threshold == math.inf
-        assert connector._timeout_ceil_threshold == math.inf
-        # A long answer would be cut off after 300 s.
-        assert (session.timeout.total, session.timeout.sock_read) == (None, None)
-        assert connector.limit >= 150
-        assert session.trust_env is False
-        assert type(session.cookie_jar).__name__ == "DummyCookieJar"
+        assert line.post._connector._timeout_ceil_threshold == math.inf
+        assert line.post._connector.limit >= 150
+        # aiohttp's own would end connecting after 30 s, and an answer after 300 s.
+        given = (tap._NO_TIMEOUT.total, tap._NO_TIMEOUT.sock_connect)
+        assert (*given, tap._NO_TIMEOUT.ceil_threshold) == (None, None, math.inf)
     finally:
-        await session.close()
+        await line.post.close()
 
 
 @pytest.mark.parametrize("ending", [FIN, RST], ids=["fin", "rst"])
@@ -142,7 +155,7 @@ async def test_an_idle_connection_that_closes_is_not_used_again(ending):
         Wire([provider(server.url)], concurrency=1) as wire,
     ):
         first = await wire.send(arrival())
-        idle = wire._lines["host"].session.connector._conns.values()
+        idle = wire._lines["host"].post._connector._conns.values()
         while any(connection.is_connected() for pool in idle for connection, _ in pool):  # noqa: ASYNC110 - it has no event
             await asyncio.sleep(0.001)
         second = await wire.send(arrival())

@@ -120,7 +120,6 @@ WAITS = {
 }  # fmt: skip
 
 
-@pytest.mark.xfail(strict=True, reason="only the wait of the headers reaches the row")
 @pytest.mark.parametrize("form", WAITS)
 async def test_a_wait_that_only_the_body_states(form):
     body, wait = WAITS[form]
