@@ -111,7 +111,7 @@ def test_a_trigger_that_waits_for_an_upgrade_is_refused(path):
 def test_the_attacks_work_without_the_guard(path, monkeypatch):
     """Or the test above would show nothing."""
     change(path, *ATTACKS["trigger that falsifies"])
-    for module in ("store", "query"):
+    for module in ("opening", "query"):
         monkeypatch.setattr(f"data.{module}.refuse_foreign", lambda *_: None)
         monkeypatch.setattr(f"data.{module}.guard", lambda *_: None)
     with closing(query.open_reader(path)) as db:
