@@ -7,6 +7,8 @@ from typing import Any
 from compare.run.clock import Clock
 
 NS = 1_000_000_000
+SOON_NS = 50_000_000
+"""A wait so short is not broken off by a stop: to watch for one costs more."""
 DRAIN_S = 30.0
 """How long requests in flight may go on once nothing more is sent."""
 SETTLE_S = 5.0
@@ -47,7 +49,12 @@ class Brake:
             # Late already: let replies be read before the next one is sent.
             await asyncio.sleep(0)
             return
-        await self.unless_stopped(self._clock.until(moment))
+        if moment - self._clock.now() < SOON_NS:
+            await self._clock.until(moment)
+            return
+        await self.unless_stopped(self._clock.until(moment - SOON_NS // 2))
+        if not self.on:
+            await self._clock.until(moment)
 
     async def unless_stopped(self, work: Coroutine[Any, Any, None]) -> bool:
         """Wait for some work; False when the run stopped before it was done.
