@@ -104,7 +104,7 @@ def test_a_closed_loop_opens_its_slots_over_the_ramp():
 
 
 def test_an_open_loop_sends_on_schedule_whatever_the_hosts_do():
-    hosts = Hosts(20.0)
+    hosts = Hosts(19.995)
     plan = plan_of(("a",), rates=(100.0,), concurrencies=(3000,), duration=30.0)
     results, _ = run(plan, hosts)
 

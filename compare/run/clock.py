@@ -4,7 +4,6 @@ import asyncio
 from time import perf_counter_ns
 from typing import Protocol
 
-
 GRAIN_NS = 1_000_000
 """How exact the timers of an event loop are."""
 
