@@ -19,7 +19,7 @@ from providers.turnstile import Turnstile
 from scenarios.request import Arrival
 
 TICK_S = 0.5
-SLICE_BYTES = 32 << 10
+SLICE_BYTES = 16 << 10
 """How much of a stream may wait to be decoded: less at once stalls nobody else."""
 SHORTEST_TICK_S = 0.005
 DRAIN_S = 1.0
