@@ -85,16 +85,18 @@ def test_show_as_json_has_every_quantile_with_its_n(read):
     assert first["provider"] == "ourtoken"
     assert first["n_ok"] == 30
     assert first["ttft_p50"]["n"] == 30
-    assert first["ttft_p95"] == {"value": None, "n": 30, "floor": 130}
+    assert first["ttft_p95"].items() >= {"value": None, "n": 30, "floor": 130}.items()
 
 
 def test_compare_as_json_is_the_promised_object(read):
     found = json.loads(read("compare", RUN_ID, "--json"))
     assert found.keys() == {"run_id", "reference", "contrasts"}
     assert (found["run_id"], found["reference"]) == (RUN_ID, "ourtoken")
-    assert len(found["contrasts"]) == 2 * 6
-    assert all(each.keys() == CONTRAST for each in found["contrasts"])
-    assert all(each["verdict"] is None for each in found["contrasts"])
+    assert len(found["contrasts"]) == 2 * 8
+    assert all(each.keys() >= CONTRAST for each in found["contrasts"])
+    said = {each["metric"]: each["verdict"] for each in found["contrasts"]}
+    assert said["ttft"] in {"faster", "slower", "no difference shown"}
+    assert said["cost"] is said["ok"] is None
     chosen = json.loads(read("compare", RUN_ID, "--reference", "zai", "--json"))
     assert {each["reference"] for each in chosen["contrasts"]} == {"zai"}
     assert "zai against ourtoken" in read("compare", RUN_ID)

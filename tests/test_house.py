@@ -30,7 +30,8 @@ ORDER = {
     "compare.run": "mistakes clock calm budget gate hosts config prepare "
     "descriptors engine monitor calibrate measure tally attend letters lost worker "
     "fleet conduct claims selftest",
-    "compare.judge": "tally stats contrast lines validity",
+    "compare.judge": "tally frame stats sample summary blocks resample pair estimate "
+    "contrast lines validity",
     "compare.show": "words style boxes panels placing tables charts",
     "compare.serve": "probe",
 }

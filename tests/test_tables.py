@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from made import HOSTS, run_row, timing, timings
 
 from compare.judge.contrast import between, contrasts
-from compare.judge.stats import summarise
+from compare.judge.summary import summarise
 from compare.show import tables, words
 
 HOSTILE = "\x1b]0;owned\x07[red]x[/red]\u202e\x9b31m"

@@ -9,7 +9,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from compare.judge.stats import Summary
+    from compare.judge.summary import Summary
     from data.row import RunRow, Timing
 
 LATEST = "latest"
@@ -53,7 +53,7 @@ def stored(db: Path, text: str) -> "tuple[RunRow, list[Timing]]":
 
 def print_summary(db: Path, run: str = LATEST, *, as_json: bool = False) -> None:
     """Print a run's summary table, or as JSON {run, summaries}."""
-    from compare.judge.stats import summarise
+    from compare.judge.summary import summarise
     from compare.show import tables
 
     found, timings = stored(db, run)

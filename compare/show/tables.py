@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from compare.judge.contrast import NO_DIFFERENCE, Contrast
-from compare.judge.stats import Quantile, Summary
+from compare.judge.summary import Summary
 from compare.show.words import (
     exactness,
     labels,
@@ -157,11 +157,11 @@ def runs(found: Sequence[RunRow], counts: dict[str, int]) -> Table:
 
 def _time(field: str) -> Cell:
     def cell(each: Summary) -> str:
-        found: Quantile = getattr(each, field)
+        found = getattr(each, field)
         nothing_streamed = each.n_not_streamed and not found.n
         if field.startswith("tt") and nothing_streamed:
             return "n/a (not streamed)"
-        return found.text(number)
+        return str(found.text(number))
 
     return cell
 
