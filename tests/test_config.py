@@ -43,8 +43,11 @@ SAYS = {
     "zero-budget": ["budget.run", "USD"],
     "unpriced-budget": ["mine", "--price", "price"],
     "bad-connection": ["probe.connection", "hot", "warm"],
-    "not-yet": ["[slo]", "take it out"],
+    "not-yet": ["[serve]", "take it out"],
     "not-toml": ["TOML"],
+    "bad-slo": ["slo.ttft", "500ms"],
+    "bad-slo-key": ["tftt", "ttft"],
+    "bad-thresholds": ["thresholds", "list"],
 }
 MISTAKES = (JobError, ScenarioError, PriceError)
 

@@ -150,8 +150,9 @@ def test_success_and_cost_are_also_differences():
 def test_the_time_to_so_many_tokens_is_contrasted_where_it_is_given():
     frame = of(pairs(30))
     frame.figures["ttn"] = frame.figures["ttft"] * 2
-    found = contrasts(frame, depths={Segment("chat-1k", 0): 48})
-    assert only(found, "ttn(48)").verdict == "slower"
+    (found,) = contrasts(frame, depths={Segment("chat-1k", 0): 48})
+    assert (found.metric, found.verdict) == ("ttn(48)", "slower")
+    assert not contrasts(frame, depths={Segment("chat-1k", 1): 48})
     assert not [e for e in contrasts(frame) if e.metric.startswith("ttn")]
 
 

@@ -9,6 +9,7 @@ import os
 import numpy as np
 import pytest
 
+from compare.judge import resample
 from compare.judge.contrast import FASTER, NO_DIFFERENCE, judged
 from compare.judge.estimate import estimated
 from compare.judge.frame import Segment
@@ -22,6 +23,13 @@ SIGMA = math.sqrt(math.log(1 + 0.3**2))
 
 # What chance alone does to a share of so many experiments, at three standard errors.
 SLACK = 0.0 if EXPERIMENTS >= 1000 else 3 * math.sqrt(0.05 * 0.95 / EXPERIMENTS)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Let fewer draws do for a look: they hardly move an interval's ends."""
+    if EXPERIMENTS < 1000:
+        monkeypatch.setattr(resample, "RESAMPLES", resample.FEWEST)
 
 
 def world(rng, blocks, *factors):

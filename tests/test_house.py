@@ -30,9 +30,11 @@ ORDER = {
     "compare.run": "mistakes clock calm budget gate hosts config prepare "
     "descriptors engine monitor calibrate measure tally attend letters lost worker "
     "fleet conduct claims selftest",
-    "compare.judge": "tally frame stats sample summary blocks resample pair estimate "
-    "contrast lines validity",
-    "compare.show": "words style boxes panels placing tables charts",
+    "compare.judge": "tally kind frame stats sample summary blocks resample pair "
+    "estimate contrast depth comparable caveats notes comparison threshold "
+    "grammar evidence gates live lines validity",
+    "compare.show": "words style boxes panels placing tables verdicts gates papers "
+    "charts",
     "compare.serve": "probe",
 }
 # Rooms whose modules do not know each other's order: each verb stands alone.

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from compare.cli import jobs
+from compare.cli import gating, jobs
 from compare.cli.options import db_option, json_option
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from compare.judge.threshold import Threshold
     from compare.judge.validity import Judgement
     from compare.run.config import Job
     from compare.run.prepare import Run
@@ -17,13 +20,19 @@ if TYPE_CHECKING:
     from data.row import Row
     from scenarios.plan import Plan
 
-EXITS = {"interrupted": 130, "budget": 5, "store": 1}
+EXITS = {"interrupted": 130, "budget": 5, "store": 1, "threshold": gating.FAILED}
 
 
 @click.command()
 @jobs.who
 @jobs.load
 @jobs.cold
+@gating.gates
+@click.option(
+    "--abort-on-fail",
+    is_flag=True,
+    help="Stop as soon as a threshold on a host has surely failed.",
+)
 @db_option
 @json_option
 @click.option(
@@ -49,12 +58,18 @@ def run(
     dry_run: bool,
     no_calibrate: bool,
     verbose: bool,
+    abort_on_fail: bool,
+    junit: Path | None,
+    markdown: Path | None,
+    force: bool,
     **values: Any,
 ) -> int:
     """Run a load test or comparison, from a JOB file, flags, or both."""
     from compare.run.config import read
 
+    gating.refuse_existing([junit, markdown], force=force)
     wanted = read(job, jobs.flags_of(values))
+    thresholds = gating.checked(wanted)
     if dry_run:
         return _dry_run(wanted, as_json)
     return carry_out(
@@ -64,6 +79,8 @@ def run(
         as_json=as_json,
         verbose=verbose,
         calibrated=not no_calibrate,
+        abort_on=thresholds if abort_on_fail else (),
+        papers={"junit": junit, "markdown": markdown},
     )
 
 
@@ -77,13 +94,17 @@ def carry_out(
     kind: str = "run",
     drive: Callable[["Plan"], Any] | None = None,
     calibrated: bool = True,
+    print_end: bool = True,
+    abort_on: "Sequence[Threshold]" = (),
+    papers: "Mapping[str, Path | None] | None" = None,
 ) -> int:
     """Run a job, print what came of it, and return the exit code.
 
     `drive` makes, from the plan, what drives the engine; by default the whole plan.
-    With `calibrated` the bench measures its own error first.
+    With `calibrated` the bench measures its own error first. Without `print_end` the
+    caller prints what came of it. `abort_on` are the thresholds that stop it, `papers`
+    what `gating.conclude` is to write.
     """
-    from compare.cli.options import print_summary
     from compare.cli.trust import Scales, floor_of, metronome, run_loop
     from compare.run.descriptors import make_room, needed
     from compare.run.prepare import prepare
@@ -98,12 +119,17 @@ def carry_out(
         scales = Scales(ready)
         how: dict[str, Any] = {"limit_nusd": limit, "judge": scales.judge}
         how["watch"] = scales.watched(tell_failure if verbose else None)
+        if abort_on:
+            how["watch"] = gating.aborting(how, abort_on, job.slo)
         how["floor"] = floor_of(host, job)
         if drive is not None:
             how["drive"] = drive(ready.plan)
         tally, stopped = run_loop(_watched(ready, store, ui, how))
-    print_summary(db, ready.run_id, as_json=as_json)
-    return _leave(ready, tally, stopped, scales.judgement)
+    held = True
+    if print_end:
+        held = gating.conclude(db, ready.run_id, as_json=as_json, **(papers or {}))
+    status = _leave(ready, tally, stopped, scales.judgement)
+    return status if status or held else gating.FAILED
 
 
 def budget_left(job: "Job", db: Path) -> int | None:
@@ -154,8 +180,12 @@ async def _watched(
     planned = None if n is None else n * len(ready.plan.providers)
     going: asyncio.Queue[Any] = asyncio.Queue()
 
+    also = how.pop("also", None)
+
     def start(engine: Any, tally: Any) -> None:
         mind_signals(engine)
+        if also is not None:
+            also(engine)
         going.put_nowait((engine, tally))
 
     task = asyncio.create_task(conduct(ready, store, ready=start, **how))
@@ -213,6 +243,8 @@ def _leave(
     _tell_lost_address(ready, tally)
     if stopped == "budget":
         click.echo("budget reached: the next request might have exceeded it", err=True)
+    if stopped == "threshold":
+        click.echo("stopped: a threshold has surely failed", err=True)
     if stopped is None and not tally.rows:
         click.echo("error: nothing was sent", err=True)
         return 4

@@ -40,12 +40,13 @@ class Scales:
         """Return the validity and its reasons, as JSON; a spent budget is told too."""
         import msgspec
 
-        from compare.judge.validity import SPENT, judge
+        from compare.judge.validity import EARLY, judge
 
         numbers = None if health is None else msgspec.structs.asdict(health)
         found = judge(self._facts, numbers, lost)
-        if stopped == "budget":
-            found = msgspec.structs.replace(found, reasons=(*found.reasons, SPENT))
+        if stopped in EARLY:
+            why = (*found.reasons, EARLY[stopped])
+            found = msgspec.structs.replace(found, reasons=why)
         self.judgement = found
         return found.validity, found.json
 

@@ -38,23 +38,23 @@ def contrasts(
     The default reference is the host of the first request. Scenarios, turns and load
     steps are kept apart. A block counts for a pair of hosts where both are ok, have
     the figure and used the same kind of connection. `seed` makes the intervals
-    repeatable. `floor_ms` is the bench's own error by metric. In the segments of
-    `depths` the time to so many tokens (figure `ttn`) is contrasted too.
+    repeatable. `floor_ms` is the bench's own error by metric. With `depths` only the
+    time to so many tokens (figure `ttn`) is contrasted, in those segments.
     """
     frame = found if isinstance(found, Frame) else of(found)
     chosen = next(iter(frame.hosts), None) if reference is None else reference
     made: list[Contrast] = []
     for segment in frame.segments:
         hosts = frame.hosts_of(segment)
-        if chosen is None or chosen not in hosts:
+        depth = None if depths is None else depths.get(segment)
+        if chosen not in hosts or (depths is not None and depth is None):
             continue
         blocks = blocks_of(frame, segment, hosts)
-        depth = (depths or {}).get(segment)
-        for host in hosts:
-            if host != chosen:
-                sides = paired_sides(blocks, segment, (host, chosen), depth)
-                made += estimated(sides, seed, floor_ms)
-                made.append(_success(blocks, segment, host, chosen))
+        for host in (each for each in hosts if each != chosen):
+            sides = paired_sides(blocks, segment, (host, str(chosen)), depth)
+            made += estimated(sides, seed, floor_ms)
+            if depth is None:
+                made.append(_success(blocks, segment, host, str(chosen)))
     return judged(made)
 
 
@@ -116,13 +116,13 @@ def paired_sides(
 ) -> list[Sides]:
     """Return the metrics of two hosts, block by block.
 
-    With a `depth` the time to so many tokens is one of them.
+    With a `depth` the time to so many tokens is the only one.
     """
     host, reference = pair
     usable = alike(blocks, host, reference)[0]
     metrics = {metric: metric for metric in CONTRASTED}
     if depth is not None:
-        metrics[f"ttn({depth})"] = "ttn"
+        metrics = {f"ttn({depth})": "ttn"}
     made = []
     for name, metric in metrics.items():
         ours, theirs = blocks.figure(host, metric), blocks.figure(reference, metric)

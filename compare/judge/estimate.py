@@ -78,8 +78,8 @@ def _resampled(
     # Each pair of hosts has a stream of its own: its intervals do not depend on
     # which other hosts were contrasted before it.
     first = sides[0]
-    names = (first.provider, first.reference, first.segment.scenario)
-    key = zlib.crc32("\0".join(names).encode(errors="replace"))
+    pair = (first.provider, first.reference, first.segment.scenario)
+    key = zlib.crc32("\0".join(pair).encode(errors="replace"))
     rngs = np.random.default_rng([seed, key, first.segment.step or 0]).spawn(2)
     ours, theirs = ([getattr(sides[n], s) for n in wanted] for s in ("ours", "theirs"))
     x, y = _drawn(ours, theirs, rngs, names, paired=first.paired)

@@ -11,53 +11,18 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from compare.judge.kind import Kind, Segment
 from compare.judge.tally import FAILED, INTERRUPTED, OK, Tally, count, fate_of
 from data.row import Timing
+
+__all__ = [
+    "COLUMNS", "DERIVED", "Bools", "Floats", "Frame", "Ints", "Kind", "Segment", "of",
+    "read",
+]  # fmt: skip
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-
-
-class Kind(msgspec.Struct, frozen=True):
-    """What many rows have in common; the fields are columns of `requests`.
-
-    `load` is the JSON of the load step. Rows made of `Timing` know nothing of what was
-    asked: None.
-    """
-
-    provider: str
-    scenario: str
-    turn: int | None
-    load: str
-    outcome: str
-    blame: str | None
-    stream_label: str | None
-    conn_reused: int | None
-    scenario_version: str | None = None
-    params: str | None = None
-    effort_requested: str | None = None
-    effort_verified: int | None = None
-    max_tokens: int | None = None
-    model_requested: str | None = None
-
-    @property
-    def asked(self) -> str:
-        """Return what was asked: the scenario, and which turn of several."""
-        return asked_of(self.scenario, self.turn)
-
-    @property
-    def step(self) -> int | None:
-        """Return the number of the load step, None where `load` has none."""
-        step = msgspec.json.decode(self.load or "{}").get("step")
-        return step if isinstance(step, int) else None
-
-
-class Segment(msgspec.Struct, frozen=True):
-    """What is never pooled with anything else: one scenario (turn) at one load step."""
-
-    scenario: str
-    step: int | None
 
 
 STAMPS = (
@@ -102,6 +67,7 @@ class Frame(msgspec.Struct, frozen=True, dict=True):
 
     kinds: tuple[Kind, ...]
     kind: Ints
+    seq: Ints
     block: Ints
     prompt: Ints
     figures: dict[str, Floats]
@@ -216,9 +182,14 @@ def read(batches: Iterable[Sequence[Sequence[Any]]]) -> Frame:
     code = _joined(kind, np.int64)
     seq, block = np.concatenate(whole, axis=1) if whole else np.zeros((2, 0), np.int64)
     frame = Frame(
-        kinds, code, block, _joined(prompt, np.int64), _figures(kinds, code, joined)
+        kinds,
+        code,
+        seq,
+        block,
+        _joined(prompt, np.int64),
+        _figures(kinds, code, joined),
     )
-    return _ordered(frame, seq)
+    return _ordered(frame)
 
 
 def of(timings: Iterable[Timing]) -> Frame:
@@ -232,23 +203,25 @@ def of(timings: Iterable[Timing]) -> Frame:
         for name, field in DERIVED.items()
     }
     _blank(figures, kinds, kind)
-    block = _ints(row.block for row in rows)
-    frame = Frame(kinds, kind, block, np.zeros(len(rows), np.int64), figures)
-    return _ordered(frame, _ints(row.seq for row in rows))
+    seq, block = _ints(r.seq for r in rows), _ints(r.block for r in rows)
+    prompt = np.zeros(len(rows), np.int64)
+    return _ordered(Frame(kinds, kind, seq, block, prompt, figures))
 
 
-def asked_of(scenario: str, turn: int | None) -> str:
-    """Return what was asked: the scenario, and which turn of several."""
-    return scenario if turn is None else f"{scenario} turn {turn}"
-
-
-def _ordered(frame: Frame, seq: Ints) -> Frame:
+def _ordered(frame: Frame) -> Frame:
+    seq = frame.seq
     if (seq[1:] >= seq[:-1]).all():
         return frame
     order = np.argsort(seq, kind="stable")
     figures = {name: column[order] for name, column in frame.figures.items()}
-    columns = (frame.kind[order], frame.block[order], frame.prompt[order])
-    return Frame(frame.kinds, *columns, figures)
+    return Frame(
+        frame.kinds,
+        frame.kind[order],
+        seq[order],
+        frame.block[order],
+        frame.prompt[order],
+        figures,
+    )
 
 
 def _figures(
