@@ -61,7 +61,7 @@ def test_several_tokens_an_event_count_evenly_and_hidden_thought_not_at_all():
 def test_nothing_came_and_nothing_is_known():
     assert np.isnan(time_to(np.array([2.0]), np.array([5.0]), [0], [None]))[0]
     assert np.isnan(time_to(np.array([2.0]), np.array([np.nan]), [0], [b"\x05"]))[0]
-    assert len(depth._events([])[0]) == 0
+    assert len(depth.events_of([])[0]) == 0
 
 
 @pytest.mark.parametrize(("short", "wanted"), [(40, 40), (1, None)])

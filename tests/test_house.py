@@ -31,10 +31,10 @@ ORDER = {
     "descriptors engine monitor calibrate measure tally attend letters lost worker "
     "fleet conduct claims selftest",
     "compare.judge": "tally kind frame stats sample summary blocks resample pair "
-    "estimate contrast depth comparable caveats notes comparison threshold "
-    "grammar evidence gates live lines validity",
-    "compare.show": "words style boxes panels placing tables verdicts gates papers "
-    "charts",
+    "estimate contrast depth definitions comparable caveats notes comparison "
+    "threshold grammar evidence gates live lines validity",
+    "compare.show": "words style boxes panels placing tables verdicts others gates "
+    "papers charts",
     "compare.serve": "probe",
 }
 # Rooms whose modules do not know each other's order: each verb stands alone.

@@ -21,6 +21,11 @@ from compare.cli.options import db_option, json_option, print_json, run_argument
     is_flag=True,
     help="Compare what was asked unlike things; every output says so.",
 )
+@click.option(
+    "--definitions",
+    type=click.Choice(["aiperf", "vllm", "guidellm"]),
+    help="Show the same rows under that tool's formulas, and nothing else.",
+)
 @gating.gates
 @db_option
 @json_option
@@ -29,6 +34,7 @@ def compare(
     run_b: str | None,
     reference: str | None,
     anyway: bool,
+    definitions: str | None,
     thresholds: tuple[str, ...],
     goodput: str | None,
     junit: Path | None,
@@ -48,6 +54,8 @@ def compare(
     from compare.cli.reading import comparison, facts, judged
     from compare.judge.comparison import objectives_of, thresholds_of
 
+    if definitions is not None:
+        return _redefine(db, run if run_b is None else run_b, definitions, as_json)
     gating.refuse_existing([junit, markdown], force=force)
     asked, objectives = gating.parsed(thresholds), gating.objectives(goodput)
     runs = [judged(db, text) for text in ([run] if run_b is None else [run, run_b])]
@@ -64,3 +72,21 @@ def compare(
         tables.console().print(verdicts.comparison(found))
         gating.print_gates(gates)
     return 0 if all(gate.passed for gate in gates) else gating.FAILED
+
+
+def _redefine(db: Path, run: str, tool: str, as_json: bool) -> int:
+    import msgspec
+
+    from compare.cli.reading import redefined
+    from compare.show import others, tables
+
+    row, found = redefined(db, run, tool)
+    if as_json:
+        lines = [msgspec.to_builtins(each) for each in found]
+        print_json({"run_id": row.run_id, "tool": tool, "metrics": lines})
+        return 0
+    console = tables.console()
+    for line in [*tables.head(row), ""]:
+        console.print(line)
+    console.print(others.definitions(tool, found))
+    return 0

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from compare.judge.comparison import Comparison, Judged
+    from compare.judge.definitions import Defined
+    from data.row import RunRow
 
 
 def judged(db: Path, text: str) -> "Judged":
@@ -37,6 +39,16 @@ def judged(db: Path, text: str) -> "Judged":
             yield from query.columns(again, run.run_id, DEPTHS)
 
     return Judged(run, frame, timelines)
+
+
+def redefined(db: Path, text: str, tool: str) -> "tuple[RunRow, list[Defined]]":
+    """Return a run and its metrics under another tool's formulas."""
+    from compare.judge.definitions import COLUMNS, defined
+    from data import query
+
+    with closing(query.open_reader(db)) as reader:
+        run = query.run(reader, query.resolve(reader, text))
+        return run, defined(tool, query.columns(reader, run.run_id, COLUMNS))
 
 
 def comparison(

@@ -64,7 +64,7 @@ def time_to(
     Timelines are those of `data.timeline`, from the run's start as `sent_ns` is; all of
     them are unpacked at once.
     """
-    row, at_us, output = _events(timelines)
+    row, at_us, output = events_of(timelines)
     n_rows = len(timelines)
     events = np.bincount(row[output], minlength=n_rows)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -78,7 +78,7 @@ def time_to(
     return np.asarray(found - np.array(sent_ns, dtype=np.float64) / 1e6)
 
 
-def _events(
+def events_of(
     timelines: Sequence[bytes | None],
 ) -> tuple[Ints, Ints, NDArray[np.bool_]]:
     """Return of each event of all timelines its row, moment (us) and if output came."""
