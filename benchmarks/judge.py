@@ -111,7 +111,7 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--unequal", action="store_true")
     wanted = parser.parse_args()
-    print(f"bootstrap  {block_bootstrap():5.2f} s CPU (all contrasts of 1,000 blocks of "
+    print(f"bootstrap  {block_bootstrap():5.2f} s CPU (contrasts of 1,000 blocks of "
           "4 hosts, 10,000 resamples)", flush=True)  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "h2h.db"

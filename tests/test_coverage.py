@@ -101,7 +101,7 @@ def test_the_large_sample_interval_is_the_bootstraps(statistic, paired):
     one = sides(ours, theirs, paired=paired)
     (boot,) = estimated([one], 0, statistic=statistic)
     assert boot.method == "block bootstrap"
-    large = large_ratio(ours, theirs, RATIOS[statistic], 0.95, paired)
+    large = large_ratio(ours, theirs, RATIOS[statistic], 0.95, paired=paired)
     assert large.value == pytest.approx(boot.estimate)
     assert large.low == pytest.approx(boot.low, abs=0.002)
     assert large.high == pytest.approx(boot.high, abs=0.002)

@@ -89,7 +89,7 @@ def test_the_difference_of_shares_covers_even_where_all_are_ok(ours, theirs, pai
 
 def test_large_samples_without_a_ratio_have_none():
     zeros, ones = np.zeros(30), np.ones(30)
-    assert resample.large_ratio(zeros, ones, 0.5, 0.95, True) is None
-    assert resample.large_ratio(ones, zeros, MEAN, 0.95, True) is None
+    assert resample.large_ratio(zeros, ones, 0.5, 0.95, paired=True) is None
+    assert resample.large_ratio(ones, zeros, MEAN, 0.95, paired=True) is None
     same = resample.large_difference(ones, ones, 0.95, True)
     assert (same.value, same.low, same.high, same.p) == (0.0, 0.0, 0.0, 1.0)

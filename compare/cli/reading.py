@@ -23,12 +23,19 @@ def judged(db: Path, text: str) -> "Judged":
     from compare.judge.comparison import Judged
     from compare.judge.depth import COLUMNS as DEPTHS
     from compare.judge.frame import COLUMNS, read
+    from compare.judge.kind import Asked
     from compare.show.words import plain
     from data import query
 
     with closing(query.open_reader(db)) as reader:
         run = query.run(reader, query.resolve(reader, text))
         frame = read(query.columns(reader, run.run_id, COLUMNS))
+        for segment in frame.segments:
+            for host in frame.hosts_of(segment):
+                first = int(frame.seq[frame.rows(segment, host)[0]])
+                row = query.row(reader, run.run_id, first)
+                what = {name: getattr(row, name) for name in Asked.__struct_fields__}
+                frame.asked[segment, host] = Asked(**what)
     if run.status == "running":
         click.echo(f"run {plain(run.run_id)} is still going: so far", err=True)
     if not len(frame):

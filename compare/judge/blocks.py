@@ -48,7 +48,8 @@ def blocks_of(frame: Frame, segment: Segment, hosts: Sequence[str]) -> Blocks:
     """Return the blocks of a segment in which any of the hosts was asked."""
     rows = {host: frame.rows(segment, host) for host in hosts}
     asked = np.concatenate([frame.block[each] for each in rows.values()])
-    numbers = np.unique(asked)
+    asked.sort(kind="stable")  # far quicker than np.unique: they come in order
+    numbers = asked[np.diff(asked, prepend=-1) > 0]
     table = {}
     for host, each in rows.items():
         table[host] = np.full(len(numbers), -1)

@@ -7,19 +7,10 @@ from functools import cache
 import numpy as np
 
 from compare.judge.blocks import blocks_of
-from compare.judge.frame import Frame, Kind, Segment
+from compare.judge.frame import Frame, Segment
 from data import prices
 
 _VARIANT = re.compile(r"[-_](fp8|fp4|nvfp4|mxfp4|int8|int4|bf16|awq|gptq|gguf)$")
-
-ASKED = {
-    "scenario": "scenario_version",
-    "parameters": "params",
-    "effort": "effort_requested",
-    "max_tokens": "max_tokens",
-    "model family": "model_requested",
-}
-"""What must be alike, in words, and the field of a Kind that tells it."""
 
 
 class Incomparable(Exception):  # noqa: N818 - a finding more than a fault
@@ -81,34 +72,27 @@ def family(model: str) -> str:
     return _VARIANT.sub("", name)
 
 
-def _asked(frame: Frame, segment: Segment, host: str) -> Mapping[str, set[str]]:
-    """Return what a host was asked for: the values of each of `ASKED`."""
-    found: dict[str, set[str]] = {}
-    for kind, _ in frame.kinds_of(frame.rows(segment, host)):
-        for words, field in ASKED.items():
-            value = _value(kind, field)
-            if value is not None:
-                found.setdefault(words, set()).add(value)
-    return found
+def _asked(frame: Frame, segment: Segment, host: str) -> Mapping[str, str]:
+    """Return what a host was asked for, in words; empty if that is not known."""
+    asked = frame.asked.get((segment, host))
+    if asked is None:
+        return {}
+    return {
+        "scenario": asked.scenario_version,
+        "parameters": asked.params,
+        "effort": asked.effort_requested or "default",
+        "max_tokens": str(asked.max_tokens),
+        "model family": family(asked.model_requested),
+    }
 
 
-def _value(kind: Kind, field: str) -> str | None:
-    value = getattr(kind, field)
-    if field == "model_requested":
-        return None if value is None else family(value)
-    if field == "effort_requested" and kind.params is not None:
-        return value or "default"
-    return None if value is None else str(value)
-
-
-def _differences(asked: Mapping[str, Mapping[str, set[str]]]) -> list[str]:
+def _differences(asked: Mapping[str, Mapping[str, str]]) -> list[str]:
     found = []
-    for words in ASKED:
-        values = {host: each[words] for host, each in asked.items() if words in each}
-        if len({frozenset(each) for each in values.values()}) > 1:
-            told = ", ".join(
-                f"{host} {' and '.join(sorted(each))}" for host, each in values.items()
-            )
+    known = {host: each for host, each in asked.items() if each}
+    for words in dict.fromkeys(name for each in known.values() for name in each):
+        values = {host: each[words] for host, each in known.items()}
+        if len(set(values.values())) > 1:
+            told = ", ".join(f"{host} {each}" for host, each in values.items())
             found.append(f"{words} differs ({told})")
     return found
 

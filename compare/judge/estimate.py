@@ -36,7 +36,7 @@ from compare.judge.resample import (
     shares_difference,
 )
 from compare.judge.sample import LOWER_IS_BETTER
-from compare.judge.stats import CONFIDENCE, floor_of, percentile, share_interval
+from compare.judge.stats import CONFIDENCE, at_rank, floor_of, share_interval
 
 Draws = NDArray[np.float64]
 
@@ -185,17 +185,21 @@ def _estimate(
         value = float(x.mean() - y.mean())
         return percentiles(value, draws[MEANS], 0.0, confidence), BOOTSTRAP
     q = RATIOS[statistic]
-    above, below = (_statistic(each, q) for each in (x, y))
+    above, below = (_statistic(each, q) for each in sides.ordered)
     if not below:
         return NOTHING, BOOTSTRAP
     if draws is None:
-        found = large_ratio(x, y, q, confidence, sides.paired)
+        found = large_ratio(
+            x, y, q, confidence, paired=sides.paired, ordered=sides.ordered
+        )
         return found or Estimate(above / below, None, None), LARGE_SAMPLE
     return percentiles(above / below, draws[statistic], 1.0, confidence), BOOTSTRAP
 
 
 def _statistic(values: Floats, q: Statistic) -> float:
-    return float(values.mean()) if isinstance(q, str) else percentile(values, q)
+    if isinstance(q, str):
+        return float(values.mean())
+    return at_rank(values, len(values), q) or 0.0
 
 
 def _win_rate(sides: Sides, confidence: float) -> Estimate:
@@ -214,7 +218,7 @@ def _is_below(sides: Sides, floor_ms: Mapping[str, float]) -> bool:
     least = floor_ms.get(metric)
     if least is None or sides.n < floor_of(0.5):
         return False
-    ours, theirs = (float(np.median(each)) for each in sides.values)
+    ours, theirs = (_statistic(each, 0.5) for each in sides.ordered)
     if metric == "decode_tps":  # the rate of a time in ms
         ours, theirs = 1000 / max(ours, 1e-9), 1000 / max(theirs, 1e-9)
     return abs(ours - theirs) < least

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from compare.judge.kind import Kind, Segment
+from compare.judge.kind import Asked, Kind, Segment
 from compare.judge.tally import FAILED, INTERRUPTED, OK, Tally, count, fate_of
 from data.row import Timing
 
@@ -63,6 +63,7 @@ class Frame(msgspec.Struct, frozen=True, dict=True):
 
     `prompt` tells prompts apart (0: unknown). `figures` has the keys of `DERIVED`;
     times in ms, money in USD, `sent_s` and `end_s` in seconds from the run's start.
+    `asked` is empty where nobody looked.
     """
 
     kinds: tuple[Kind, ...]
@@ -71,6 +72,7 @@ class Frame(msgspec.Struct, frozen=True, dict=True):
     block: Ints
     prompt: Ints
     figures: dict[str, Floats]
+    asked: dict[tuple[Segment, str], Asked] = {}
 
     def __len__(self) -> int:
         return len(self.kind)

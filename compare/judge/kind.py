@@ -6,8 +6,7 @@ import msgspec
 class Kind(msgspec.Struct, frozen=True):
     """What many rows have in common; the fields are columns of `requests`.
 
-    `load` is the JSON of the load step. Rows made of `Timing` know nothing of what was
-    asked: None.
+    `load` is the JSON of the load step.
     """
 
     provider: str
@@ -18,12 +17,7 @@ class Kind(msgspec.Struct, frozen=True):
     blame: str | None
     stream_label: str | None
     conn_reused: int | None
-    scenario_version: str | None = None
-    params: str | None = None
-    effort_requested: str | None = None
     effort_verified: int | None = None
-    max_tokens: int | None = None
-    model_requested: str | None = None
 
     @property
     def asked(self) -> str:
@@ -44,3 +38,16 @@ class Segment(msgspec.Struct, frozen=True):
 
     scenario: str
     step: int | None
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What a host was asked for in a segment; the fields are columns of `requests`.
+
+    A run asks the same of all its requests there, so the first one speaks for them.
+    """
+
+    scenario_version: str
+    params: str
+    effort_requested: str | None
+    max_tokens: int
+    model_requested: str

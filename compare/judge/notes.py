@@ -119,9 +119,9 @@ def _of_host(frame: Frame, segment: Segment, host: str, name: str) -> Iterator[N
     if untold > LABEL_SHARE * n_ok:
         text = f"{untold:,} of {counts.n_ok:,} answers have no token count"
         yield note(Caveat.OUTPUT_UNKNOWN, text, ("e2e", "cost", *PER_TOKEN))
-    wished = [k for k in ok if k[0].effort_requested not in (None, "default")]
-    unsure = sum(n for kind, n in wished if kind.effort_verified != 1)
-    if unsure:
+    asked = frame.asked.get((segment, host))
+    unsure = sum(n for kind, n in ok if kind.effort_verified != 1)
+    if asked and asked.effort_requested not in {None, "default"} and unsure:
         text = f"{unsure:,} of {counts.n_ok:,} answers do not show the wished effort"
         yield note(Caveat.EFFORT_UNVERIFIED, text, (*TIMES, "cost"))
     ttft = frame.values("ttft", rows)

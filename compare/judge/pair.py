@@ -1,5 +1,7 @@
 """The records of a comparison: two columns of one metric, and what is said of them."""
 
+from functools import cached_property
+
 import msgspec
 import numpy as np
 
@@ -82,7 +84,7 @@ class Contrast(msgspec.Struct, frozen=True, kw_only=True):
     also: tuple[Also, ...] = ()
 
 
-class Sides(msgspec.Struct, frozen=True, kw_only=True):
+class Sides(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What is contrasted: two columns of one metric, and who they are.
 
     Paired columns have one place a block, NaN in both where either has no value.
@@ -96,10 +98,16 @@ class Sides(msgspec.Struct, frozen=True, kw_only=True):
     theirs: Floats
     paired: bool = True
 
-    @property
+    @cached_property
     def values(self) -> tuple[Floats, Floats]:
         """Return the known values of both sides."""
         return self.ours[~np.isnan(self.ours)], self.theirs[~np.isnan(self.theirs)]
+
+    @cached_property
+    def ordered(self) -> tuple[Floats, Floats]:
+        """Return the known values of both sides, ascending."""
+        ours, theirs = self.values
+        return np.sort(ours), np.sort(theirs)
 
     @property
     def n(self) -> int:

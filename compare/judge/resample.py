@@ -158,22 +158,34 @@ def percentiles(
 
 
 def large_ratio(
-    ours: Floats, theirs: Floats, statistic: Statistic, confidence: float, paired: bool
+    ours: Floats,
+    theirs: Floats,
+    statistic: Statistic,
+    confidence: float,
+    *,
+    paired: bool,
+    ordered: tuple[Floats, Floats] | None = None,
 ) -> Estimate | None:
     """Return the large-sample interval of a ratio of quantiles or of means.
 
     On logarithms. The standard error of a quantile is the width of its order-statistic
     interval over twice the normal one (Woodruff, JASA 47, 1952); those of two paired
     quantiles are correlated as being below one goes with being below the other. A
-    mean has the delta method. None where a logarithm does not exist.
+    mean has the delta method. None where a logarithm does not exist. `ordered` are both
+    sides ascending, if that is known.
     """
     z = normal(confidence)
     if isinstance(statistic, str):
         x, y = float(ours.mean()), float(theirs.mean())
         found = _mean_error(ours / x, theirs / y, paired) if x > 0 < y else None
     else:
-        x, y = _quantile(ours, statistic), _quantile(theirs, statistic)
-        found = _quantile_error(ours, theirs, statistic, paired)
+        sorts = ordered or (np.sort(ours), np.sort(theirs))
+        x, y = (at_rank(each, len(each), statistic) or 0.0 for each in sorts)
+        one, other = (_log_error(each, statistic) for each in sorts)
+        found = None
+        if one is not None and other is not None:
+            shared = (ours <= x) & (theirs <= y) if paired else None
+            found = _ratio_error(one, other, shared, statistic)
     if found is None or not x > 0 < y:
         return None
     middle = math.log(x / y)
@@ -198,34 +210,21 @@ def _mean_error(ours: Floats, theirs: Floats, paired: bool) -> float:
     return math.sqrt(sum(parts))
 
 
-def _quantile_error(
-    ours: Floats, theirs: Floats, q: float, paired: bool
-) -> float | None:
-    """Return the standard error of the logarithm of a ratio of quantiles."""
-    one, other = _log_error(ours, q), _log_error(theirs, q)
-    if one is None or other is None:
-        return None
-    shared = 0.0
-    if paired:
-        below = _below(ours, q) & _below(theirs, q)
-        shared = (float(below.mean()) - q * q) / (q * (1 - q))
-    return math.sqrt(max(one * one + other * other - 2 * shared * one * other, 0.0))
-
-
-def _log_error(values: Floats, q: float) -> float | None:
-    n, z = len(values), normal()
-    ordered, reach = np.sort(values), z * math.sqrt(n * q * (1 - q))
+def _log_error(ordered: Floats, q: float) -> float | None:
+    """Return the standard error of the logarithm of a quantile; None below 0."""
+    n, z = len(ordered), normal()
+    reach = z * math.sqrt(n * q * (1 - q))
     low = float(ordered[max(math.floor(n * q - reach), 0)])
     high = float(ordered[min(math.ceil(n * q + reach), n - 1)])
     return math.log(high / low) / (2 * z) if low > 0 else None
 
 
-def _below(values: Floats, q: float) -> Bools:
-    return np.asarray(values <= np.quantile(values, q))
-
-
-def _quantile(values: Floats, q: float) -> float:
-    return at_rank(np.sort(values), len(values), q) or 0.0
+def _ratio_error(one: float, other: float, shared: Bools | None, q: float) -> float:
+    """Return the error of a difference of logs; `shared`: in which both are below."""
+    both = 0.0
+    if shared is not None:
+        both = (float(shared.mean()) - q * q) / (q * (1 - q))
+    return math.sqrt(max(one * one + other * other - 2 * both * one * other, 0.0))
 
 
 def _two_sided(value: float, error: float) -> float:

@@ -18,7 +18,7 @@ OBJECTIVES = ("ttft", "ttfa", "tpot", "e2e", "ttft_due", "e2e_due")
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """One metric of one host in one segment, with what is missing from it in view.
 
-    `values` are those of ok answers that have the figure, in order of `seq`;
+    `values` are those of ok answers that have the figure, ascending;
     `n_blank` ok ones have none. Censored ones were cut off by us: percentiles are lower
     bounds then.
     """
@@ -85,7 +85,7 @@ def sample(frame: Frame, segment: Segment, host: str, metric: str) -> Sample:
         scenario=segment.scenario,
         step=segment.step,
         metric=metric,
-        values=frame.values(metric, rows),
+        values=np.sort(frame.values(metric, rows)),
         n_attempted=counts.n_attempted,
         n_ok=counts.n_ok,
         n_failed=counts.n_failed,
