@@ -51,12 +51,14 @@ types: $(VENV)/.dev  ## mypy, strict
 bench: $(VENV)/.dev  ## what the bench itself costs, as ratios (needs gcc)
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.load
+	$(BIN)/python -m benchmarks.judge
 
 fuzz: $(VENV)/.dev  ## the properties of the decoders, with many more examples
 	$(BIN)/python -m pytest -n 2 --hypothesis-profile=fuzz tests/test_plain.py \
 		tests/test_sse.py tests/test_reader.py tests/test_timeline.py
 
-soak: $(VENV)/.dev  ## ten minutes at a low rate: flat memory, descriptors and tasks
+soak: $(VENV)/.dev  ## 1,000 simulated experiments, then ten minutes at a low rate
+	EXPERIMENTS=1000 $(BIN)/python -m pytest -n 2 tests/test_coverage.py
 	$(BIN)/python -m benchmarks.soak
 
 clean:  ## remove what make made
