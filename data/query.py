@@ -150,7 +150,7 @@ def columns(
     names: Sequence[str],
     phase: str | None = "measure",
     *,
-    batch: int = 500,
+    batch: int = 200,
 ) -> Iterator[list[tuple[Any, ...]]]:
     """Yield some columns of a run's requests in order of `seq`, many rows at a time.
 
