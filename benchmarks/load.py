@@ -20,7 +20,7 @@ CASES: dict[str, tuple[list[object], int, int]] = {
         ["--ttft-ms", 200, "--itl-ms", 20, "--tokens", 100, "--plain-deltas"], 2000, 500
     ),
 }  # fmt: skip
-ROUNDS = 3
+ROUNDS = int(os.environ.get("ROUNDS", "3"))
 
 
 def client(name: str, url: str, requests: int, streams: int) -> dict[str, Any]:

@@ -19,10 +19,13 @@ from data.store import StoreError
 PARQUET_ROWS = 10_000
 
 # What spreadsheets read as the start of a formula, in ASCII and in full width.
-_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+_FORMULA = tuple("=+-@\t\n\uff1d\uff0b\uff0d\uff20")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?", re.ASCII)
 _MARKDOWN = re.compile(r"([\\`*\[\]<>|!&~])")
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")
+# Controls, C1 too, and what turns the direction of text: they steer terminals.
+_STEERS = "\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
+_STEERING = re.compile(f"[{_STEERS}]")
+_CONTROL = re.compile(f"[{_STEERS}\t\n]+")
 
 Kind = type[msgspec.Struct]
 Records = Iterable[msgspec.Struct]
@@ -41,9 +44,10 @@ def export(
 
     `form` is `csv`, `jsonl`, `markdown` or `parquet`. A path is written whole or not
     at all, mode 0600, and replaced only with `force`; a stream is left open. Cells of
-    a CSV that a spreadsheet would run get an apostrophe in front, unless `raw`; blobs
-    are hexadecimal in CSV and Markdown, base64 in JSON. StoreError for an unknown
-    form, a file that is there or cannot be made, and Parquet without its extra.
+    a CSV that a spreadsheet would run get an apostrophe in front, and control
+    characters become U+FFFD, unless `raw`; blobs are hexadecimal in CSV and Markdown,
+    base64 in JSON. StoreError for an unknown form, a file that is there or cannot be
+    made, and Parquet without its extra.
     """
     if form not in FORMS:
         raise StoreError(f"format {form}: unknown; choose one of {', '.join(FORMS)}")
@@ -61,13 +65,17 @@ def export(
 
 
 def guarded(cell: object) -> object:
-    """Return a CSV cell with an apostrophe in front if it would run as a formula.
+    """Return a CSV cell that neither runs as a formula nor steers a terminal.
 
-    Numbers, also those in text ("-5", "+1e3"), are left as they are.
+    What would run gets an apostrophe in front, and a control character becomes
+    U+FFFD. Numbers, also those in text ("-5", "+1e3"), are left as they are.
     """
-    if not isinstance(cell, str) or not cell.startswith(_FORMULA):
+    if not isinstance(cell, str):
         return cell
-    return cell if _NUMBER.fullmatch(cell) else f"'{cell}"
+    cell = _STEERING.sub("\ufffd", cell.replace("\r\n", "\n"))
+    # Some programs skip white space before they look for a formula.
+    runs = cell.startswith(_FORMULA) or cell.lstrip().startswith(_FORMULA)
+    return f"'{cell}" if runs and not _NUMBER.fullmatch(cell.lstrip(" ")) else cell
 
 
 def _csv(records: Records, kind: Kind, stream: BinaryIO, raw: bool) -> None:
@@ -86,7 +94,15 @@ def _markdown(records: Records, kind: Kind, stream: BinaryIO, _raw: bool) -> Non
 
 
 def _jsonl(records: Records, _kind: Kind, stream: BinaryIO, _raw: bool) -> None:
-    stream.writelines(msgspec.json.encode(record) + b"\n" for record in records)
+    stream.writelines(_json(record) + b"\n" for record in records)
+
+
+def _json(record: msgspec.Struct) -> bytes:
+    """Return a record as JSON whose text, unchanged, cannot steer a terminal."""
+    line = msgspec.json.encode(record)
+    if line.isascii() and b"\x7f" not in line:
+        return line
+    return _STEERING.sub(lambda c: f"\\u{ord(c[0]):04x}", line.decode()).encode()
 
 
 def _parquet(records: Records, kind: Kind, stream: BinaryIO, _raw: bool) -> None:

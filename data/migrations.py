@@ -72,6 +72,7 @@ CREATE TABLE requests (
     nonce TEXT,
     seed INTEGER,
     load TEXT NOT NULL,
+    deadlines TEXT NOT NULL,
     worker INTEGER NOT NULL,
     due_ns INTEGER,
     queued_ns INTEGER,
@@ -218,15 +219,15 @@ def m001(db: Database) -> None:
     """Create the tables, the view and the mark in the file's header."""
     for sql in (RUNS, REQUESTS, CHECKS, TIMINGS):
         db.execute(sql)
-    db.execute("CREATE INDEX runs_started_at ON runs (started_at)")
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
 @migrations()
 def m002(db: Database) -> None:
-    """Let a run say how exact its bench was before it, and how that fared during it."""
+    """Let a run say how exact its bench was, how it fared, and when it was resumed."""
     db.execute("ALTER TABLE runs ADD COLUMN floor TEXT")
     db.execute("ALTER TABLE runs ADD COLUMN health TEXT")
+    db.execute("ALTER TABLE runs ADD COLUMN resumed TEXT NOT NULL DEFAULT '[]'")
 
 
 def upgrade(conn: sqlite3.Connection, path: Path) -> None:

@@ -5,22 +5,27 @@ import difflib
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
+from data.foreign import asked, guard, refuse_foreign, refuse_odd
+from data.lock import lock_path
 from data.migrations import identify
 from data.row import CheckRow, Row, RunRow, Timing
-from data.store import StoreError, lock_path
+from data.store import StoreError
 
 LATEST = "latest"
+LARGEST_ROW = 64 << 20
+"""Bytes of the largest row that is read. Ours are far smaller."""
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 
 
 class DayUsage(msgspec.Struct, frozen=True, kw_only=True):
-    """What one model at one host was sent and charged on one UTC day.
+    """What one model at one host was sent and charged on one UTC day, if known.
 
     Sums leave unknown values out and are None when all are unknown; `n_unpriced`
     requests have no computed cost. Warm-up counts: it is charged too.
@@ -53,15 +58,15 @@ def open_reader(path: Path | str) -> sqlite3.Connection:
     )
     with ExitStack() as undo:
         undo.callback(db.close)
-        # The file may be a stranger's: nothing in its schema may have an effect.
-        for pragma in ("query_only", "cell_size_check"):
-            db.execute(f"PRAGMA {pragma} = ON")
-        db.execute("PRAGMA trusted_schema = OFF")
+        guard(db, path)  # the file may be a stranger's
+        db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_ROW)
+        db.execute("PRAGMA query_only = ON")
         if not identify(db, path):
             raise StoreError(
                 f"{path}: empty or of an older version; `h2h run --db {path}` brings "
                 "it up to date"
             )
+        refuse_foreign(db, path)
         undo.pop_all()
     return db
 
@@ -81,14 +86,17 @@ def is_written(path: Path) -> bool:
 
 
 def runs(db: sqlite3.Connection) -> list[RunRow]:
-    """Return all runs, newest first; one whose writer died shows as `crashed`."""
-    found = _read(db, RunRow, "runs", "ORDER BY started_at DESC, rowid DESC")
+    """Return all runs, last begun first; one whose writer died shows as `crashed`.
+
+    The order is that in which they were stored: a wall clock may have been set back.
+    """
+    found = _read(db, RunRow, "runs", "ORDER BY rowid DESC")
     return list(_as_seen(db, found))
 
 
 def counts(db: sqlite3.Connection) -> dict[str, int]:
     """Return the number of stored requests by run id; runs without any are absent."""
-    return dict(db.execute("SELECT run_id, count(*) FROM requests GROUP BY run_id"))
+    return dict(_ask(db, "SELECT run_id, count(*) FROM requests GROUP BY run_id"))
 
 
 def resolve(db: sqlite3.Connection, text: str) -> str:
@@ -96,8 +104,8 @@ def resolve(db: sqlite3.Connection, text: str) -> str:
 
     StoreError for an unknown or ambiguous one, naming the nearest ids.
     """
-    newest = "SELECT run_id FROM runs ORDER BY started_at DESC, rowid DESC"
-    ids: list[str] = [run_id for (run_id,) in db.execute(newest)]
+    newest = "SELECT run_id FROM runs ORDER BY rowid DESC"
+    ids: list[str] = [run_id for (run_id,) in _ask(db, newest)]
     if not ids:
         raise StoreError(f"{_path(db)}: holds no run yet; make one with `h2h run`")
     if text == LATEST:
@@ -165,8 +173,8 @@ def columns(
         f"SELECT {', '.join(names)} FROM requests "  # noqa: S608 - names of ours
         "WHERE run_id = ? AND (? IS NULL OR phase = ?) ORDER BY seq"
     )
-    found = db.execute(sql, (run_id, phase, phase))
-    while lines := found.fetchmany(batch):
+    found = _ask(db, sql, (run_id, phase, phase))
+    while lines := list(islice(found, batch)):
         yield list(zip(*lines, strict=True))
 
 
@@ -181,7 +189,7 @@ def seqs(db: sqlite3.Connection, run_id: str) -> set[int]:
 
     Ask once the store is open: opening it may bring back a killed writer's last batch.
     """
-    found = db.execute("SELECT seq FROM requests WHERE run_id = ?", (run_id,))
+    found = _ask(db, "SELECT seq FROM requests WHERE run_id = ?", (run_id,))
     return {seq for (seq,) in found}
 
 
@@ -204,7 +212,7 @@ sent AS (
 
 _USAGE = """
 SELECT
-    date(at_s, 'unixepoch') AS day,
+    coalesce(date(at_s, 'unixepoch'), 'unknown') AS day,
     provider,
     model_requested AS model,
     count(*) AS requests,
@@ -233,8 +241,8 @@ def usage(db: sqlite3.Connection, since: dt.datetime | None = None) -> list[DayU
     `since` (aware) leaves out what was sent before. Requests that never reached the
     socket are not in it.
     """
-    found = db.execute(_SENT + _USAGE, _since(since))
-    names = [column[0] for column in found.description]
+    names = DayUsage.__struct_fields__
+    found = _ask(db, _SENT + _USAGE, _since(since))
     return [DayUsage(**dict(zip(names, line, strict=True))) for line in found]
 
 
@@ -244,7 +252,7 @@ def spent_nusd(db: sqlite3.Connection, since: dt.datetime | None = None) -> int:
     The larger of computed and host-stated cost counts; a request without either adds
     nothing (`usage` counts those as unpriced). A demo's simulated cost is left out.
     """
-    spent = db.execute(_SENT + _SPENT, _since(since)).fetchone()[0]
+    ((spent,),) = _ask(db, _SENT + _SPENT, _since(since))
     return int(spent or 0)
 
 
@@ -268,13 +276,20 @@ def _read(
 ) -> Iterator[Record]:
     names = record.__struct_fields__
     sql = f"SELECT {', '.join(names)} FROM {table} {tail}"  # noqa: S608 - names of ours
-    for line in db.execute(sql, given):
+    for line in _ask(db, sql, given):
         yield record(**dict(zip(names, line, strict=True)))
+
+
+def _ask(
+    db: sqlite3.Connection, sql: str, given: Any = ()
+) -> Iterator[tuple[Any, ...]]:
+    return asked(db, _path(db), sql, given)
 
 
 def _as_seen(db: sqlite3.Connection, found: Iterator[RunRow]) -> Iterator[RunRow]:
     alive = is_written(_path(db))
     for record in found:
+        refuse_odd(record, _path(db))
         dead = record.status == "running" and not alive
         yield msgspec.structs.replace(record, status="crashed") if dead else record
 

@@ -8,8 +8,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     Stamps (`*_ns`) are nanoseconds from the run's start, except `dns_ns`,
     `connect_ns`, `tls_ns` and the gaps, which are durations. Money (`*_nusd`) is in
-    nano-USD. `flags`, `params`, `load` and `ratelimit` are JSON texts. `timeline` is
-    the blob of `data.timeline`.
+    nano-USD. `flags`, `params`, `load`, `deadlines` (in seconds) and `ratelimit` are
+    JSON texts. `timeline` is the blob of `data.timeline`.
     """
 
     # identity
@@ -41,6 +41,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     nonce: str | None = None
     seed: int | None = None
     load: str
+    deadlines: str = "{}"
     worker: int = 0
     # stamps
     due_ns: int | None = None
@@ -126,7 +127,8 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     has been judged. The other texts are JSON: `reasons`, `job` (redacted), `versions`,
     `machine`, `tags`, `prices` (the rows of the price list that this run was charged
     by), `providers`, `scenarios`, `floor` (the bench's own error before the run; None:
-    not measured) and `health` (how the bench fared; None until the end).
+    not measured), `health` (how the bench fared; None until the end) and `resumed` (a
+    list: each time that the run was taken up again).
     """
 
     run_id: str
@@ -147,6 +149,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     floor: str | None = None
     health: str | None = None
+    resumed: str = "[]"
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):

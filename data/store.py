@@ -1,13 +1,10 @@
 """The one writer: rows go in without waiting and are on disk a quarter second later."""
 
-import os
 import re
 import sqlite3
 import threading
-import time
 from collections import deque
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -16,16 +13,27 @@ from typing import Any, Self
 import msgspec
 from sqlite_utils import Database
 
-from data.migrations import StoreError, identify, upgrade
+from data import spool
+from data.lock import create
+from data.migrations import StoreError
+from data.opening import open_for_writing
 from data.row import CheckRow, Row, RunRow
+from data.statements import (
+    DELETE_RUN,
+    END_RUN,
+    INSERT_CHECK,
+    INSERT_REQUEST,
+    INSERT_RUN,
+    RESUME_RUN,
+    SPOOLED,
+)
 
-__all__ = ["Store", "StoreError", "lock_path"]
+__all__ = ["Store", "StoreError"]
 
 BATCH_ROWS = 200
 BATCH_S = 0.25
 SPOOL_ROWS = 100_000  # kept in memory while the disk refuses them; more are lost
 
-BUSY_S = 5.0  # how long a shell or a backup may hold the file before we complain
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _INT64 = 2**63
@@ -34,31 +42,13 @@ _REFUSALS = (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.Programming
 Op = tuple[str, msgspec.Struct | tuple[Any, ...]]  # a statement, and what it stores
 
 
-def _insert(table: str, record: type[msgspec.Struct]) -> str:
-    names = record.__struct_fields__
-    marks = ", ".join("?" for _ in names)
-    return f"INSERT INTO {table} ({', '.join(names)}) " + f"VALUES ({marks})"
-
-
-INSERT_RUN = _insert("runs", RunRow)
-INSERT_REQUEST = _insert("requests", Row)
-INSERT_CHECK = _insert("checks", CheckRow)
-END_RUN = """UPDATE runs SET status = ?, validity = ?, reasons = ?, ended_at = ?,
-    health = ? WHERE run_id = ?"""
-RESUME_RUN = """UPDATE runs SET status = 'running', validity = NULL, reasons = '[]',
-    ended_at = NULL WHERE run_id = ?"""
-DELETE_RUN = [
-    f"DELETE FROM {table} WHERE run_id = ?"  # noqa: S608 - names of ours
-    for table in ("checks", "requests", "runs")
-]
-
-
 class Store:
     """The only writer of a database, with a thread and a connection of its own.
 
     `emit` may be called from any thread and returns at once. A failing disk does not
     stop a run: records wait in memory and are tried again every quarter second;
-    `failed` says so, and `flush` and `close` raise it.
+    `failed` says so, and `flush` and `close` raise it. What cannot be stored until the
+    end waits in a file beside the database, for the next time that it is opened.
     """
 
     def __init__(self, path: Path, db: Database, lock: sqlite3.Connection) -> None:
@@ -72,6 +62,7 @@ class Store:
         self._trouble: str | None = None
         self._refused: list[str] = []
         self._lost = 0
+        self._spooled: Path | None = None
         self._thread = threading.Thread(target=self._work, name="store", daemon=True)
         self._thread.start()
 
@@ -84,8 +75,8 @@ class Store:
         """
         path = Path(path)
         try:
-            _create(path)
-            return cls(path, *_open(path))
+            create(path)
+            return cls(path, *open_for_writing(path))
         except (OSError, sqlite3.Error) as why:
             raise StoreError(
                 f"{path}: cannot be written ({why}); name another file with --db"
@@ -96,9 +87,10 @@ class Store:
         """Return what keeps records from being stored; None while all is well."""
         facts = []
         if self._trouble:
+            where = "in memory" if self._spooled is None else f"in {self._spooled.name}"
             facts.append(
                 f"cannot be written ({self._trouble}); {len(self._queue)} records wait "
-                "in memory: free disk space or make the file writable"
+                f"{where}: free disk space or make the file writable"
             )
         if self._lost:
             facts.append(f"{self._lost} records were lost")
@@ -123,9 +115,12 @@ class Store:
         """Store a new run and wait until it is on disk: before money is spent."""
         self._do((INSERT_RUN, run))
 
-    def resume_run(self, run_id: str) -> None:
-        """Mark a run as running again and wait until that is on disk."""
-        self._do((RESUME_RUN, (run_id,)))
+    def resume_run(self, run_id: str, resumed: str) -> None:
+        """Mark a run as running again and wait until that is on disk.
+
+        `resumed` is a JSON list of each time that it was, this one included.
+        """
+        self._do((RESUME_RUN, (resumed, run_id)))
 
     def end_run(
         self,
@@ -185,8 +180,23 @@ class Store:
                 self._wake.clear()
                 self._drain()
             self._drain()
+            self._spool()
         finally:
             self._db.close()
+
+    def _spool(self) -> None:
+        """Put what could not be stored into a file, if there is room for that."""
+        kept = [(sql, _values(what)) for sql, what in self._queue if sql in SPOOLED]
+        if not kept:
+            return
+        try:
+            spool.save(
+                self._path,
+                ((SPOOLED.index(sql), list(map(_clean, row))) for sql, row in kept),
+            )
+            self._spooled = spool.spool_path(self._path)
+        except OSError:
+            self._lost += len(kept)
 
     def _drain(self) -> None:
         # Taken first: whoever asked for a flush queued its records before it asked.
@@ -229,79 +239,6 @@ class Store:
                 except _REFUSALS as why:
                     refused.append(f"{why} in {str(_values(what))[:80]}")
         self._refused += refused
-
-
-def lock_path(path: Path) -> Path:
-    """Return the empty file beside a database that its writer keeps locked."""
-    return path.with_name(path.name + "-lock")
-
-
-def _create(path: Path) -> None:
-    # Never opened if it is there: closing any descriptor of a database frees the locks
-    # that this process holds on it.
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-
-
-def _open(path: Path) -> tuple[Database, sqlite3.Connection]:
-    with ExitStack() as undo:
-        conn = sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False)
-        undo.callback(conn.close)
-        identify(conn, path)  # before anything, the lock file too, is put beside it
-        lock = _hold(path)
-        undo.callback(lock.close)
-        db = _prepare(conn, path)
-        undo.pop_all()
-    return db, lock
-
-
-def _prepare(conn: sqlite3.Connection, path: Path) -> Database:
-    if _logged_ahead(conn) != "wal":
-        raise StoreError(
-            f"{path}: no write-ahead log here; name a file on a local disk with --db"
-        )
-    # Rows were paid for and cannot be had again: a commit outlives a loss of power.
-    conn.execute("PRAGMA synchronous = FULL")
-    conn.execute("PRAGMA trusted_schema = OFF")
-    upgrade(conn, path)
-    db = Database(conn, execute_plugins=False)
-    with db.atomic():
-        # The lock is ours, so nobody else's run is alive.
-        conn.execute("UPDATE runs SET status = 'crashed' WHERE status = 'running'")
-    return db
-
-
-def _logged_ahead(conn: sqlite3.Connection) -> str:
-    """Switch to the write-ahead log and return the journal mode that came of it.
-
-    SQLite does not wait for readers here, as it does elsewhere: one that is just
-    looking at a new file would end the run.
-    """
-    until = time.monotonic() + BUSY_S
-    while True:
-        try:
-            return str(conn.execute("PRAGMA journal_mode = WAL").fetchone()[0])
-        except sqlite3.OperationalError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.02)
-
-
-def _hold(path: Path) -> sqlite3.Connection:
-    # An SQLite lock on an empty file beside the database: it ends with the process
-    # however that dies, works where SQLite works, and can be tested by readers. Two
-    # writers are refused since SQLite before 3.51.3 can lose commits when one resets
-    # the log while another starts a checkpoint.
-    _create(lock_path(path))
-    lock = sqlite3.connect(lock_path(path), timeout=1, check_same_thread=False)
-    try:
-        lock.execute("PRAGMA journal_mode = OFF")  # or one more file lies about
-        lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError:
-        lock.close()
-        why = "another h2h is writing to it; wait for it, or name another with --db"
-        raise StoreError(f"{path}: {why}") from None
-    return lock
 
 
 def _values(what: msgspec.Struct | tuple[Any, ...]) -> tuple[Any, ...]:

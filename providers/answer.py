@@ -1,11 +1,14 @@
 """What the chunks of one response add up to: text, calls, usage and their moments."""
 
+from collections.abc import Sequence
+
 import msgspec
 
+from providers.alike import Run
 from providers.calls import Calls
 from providers.dialect import Delta, Dialect, Problem
 from providers.outcome import Blame, Flag, Outcome
-from providers.plain import PlainChunk
+from providers.plainchunk import PlainChunk
 from providers.reply import Kind, Usage
 
 OTHER, CONTENT, REASONING, TOOL = Kind  # a lookup on an enum is slow, and this is hot
@@ -15,7 +18,7 @@ class Answer:
     """The sum of the chunks so far.
 
     Of `n_events` chunks `n_read` said something, `n_bad` could not be read and
-    `n_content` carried output.
+    `n_content` carried output. `n_chars` of text and arguments are kept.
     """
 
     def __init__(self, dialect: Dialect) -> None:
@@ -39,6 +42,7 @@ class Answer:
         self.n_read = 0
         self.n_bad = 0
         self.n_content = 0
+        self.n_chars = 0
 
     @property
     def answered(self) -> bool:
@@ -77,24 +81,42 @@ class Answer:
                  for text, thought in zip(texts, thoughts, strict=True)]  # fmt: skip
         self.content += filter(None, texts)
         self.reasoning += filter(None, thoughts)
-        self.timeline += zip(stamps, kinds, strict=True)
-        for id_, model in dict.fromkeys((chunk.id, chunk.model) for chunk in chunks):
-            if id_ != self.id or model != self.model:
-                self._identity(id_, model)
-        self.upstream = chunks[-1].provider or self.upstream
-        self.fingerprint = chunks[-1].system_fingerprint or self.fingerprint
-        self._count_plain(chunks, kinds)
+        self.n_chars += sum(map(len, filter(None, [*texts, *thoughts])))
+        for chunk in chunks:
+            self._who(chunk)
+        self._count_plain(stamps, kinds, named=bool(chunks[-1].id))
         self._stamp_plain(stamps, kinds, thoughts)
 
-    def _count_plain(self, chunks: list[PlainChunk], kinds: list[Kind]) -> None:
+    def take_run(self, stamps: list[int], run: Run) -> None:
+        """Add a run of like chunks, each stamped at the moment it arrived."""
+        kind, texts = run.kind, run.texts
+        kinds = [kind if text else OTHER for text in texts]
+        (self.content if kind is CONTENT else self.reasoning).extend(
+            filter(None, texts)
+        )
+        self.n_chars += sum(map(len, texts))
+        self._who(run.chunk)
+        self._count_plain(stamps, kinds, named=bool(run.chunk.id))
+        self._stamp_plain(stamps, kinds, texts if kind is REASONING else ())
+
+    def _who(self, chunk: PlainChunk) -> None:
+        if chunk.id != self.id or chunk.model != self.model:
+            self._identity(chunk.id, chunk.model)
+        self.upstream = chunk.provider or self.upstream
+        self.fingerprint = chunk.system_fingerprint or self.fingerprint
+
+    def _count_plain(
+        self, stamps: list[int], kinds: list[Kind], *, named: bool
+    ) -> None:
+        self.timeline += zip(stamps, kinds, strict=True)
         n_output = len(kinds) - kinds.count(OTHER)
-        self.n_events += len(chunks)
+        self.n_events += len(kinds)
         self.n_content += n_output
         # A chunk that names no id and carries no output says nothing.
-        self.n_read += len(chunks) if chunks[-1].id else n_output
+        self.n_read += len(kinds) if named else n_output
 
     def _stamp_plain(
-        self, stamps: list[int], kinds: list[Kind], thoughts: list[str | None]
+        self, stamps: list[int], kinds: list[Kind], thoughts: Sequence[str | None]
     ) -> None:
         output = [at for at, kind in zip(stamps, kinds, strict=True) if kind]
         if not output:
@@ -129,6 +151,7 @@ class Answer:
         """Keep the output of a chunk and its moments; return what kind it was."""
         kind = OTHER
         stamps = self.stamps
+        self.n_chars += len(delta.content) + len(delta.reasoning)
         if delta.reasoning:
             self.reasoning.append(delta.reasoning)
             stamps.setdefault("first_reasoning", at)
@@ -136,9 +159,12 @@ class Answer:
         if delta.tools:
             for part in delta.tools:
                 self.calls.add(part)
+                self.n_chars += len(part.arguments)
             kind = TOOL
         if delta.content:
             self.content.append(delta.content)
+            kind = CONTENT
+        if delta.beside and not kind:
             kind = CONTENT
         if kind:
             self.n_content += 1
@@ -146,7 +172,7 @@ class Answer:
             stamps["last_token"] = at
             if kind is not REASONING:
                 stamps.setdefault("first_answer", at)
-                if self.finish is not None:
+                if self.finish is not None and not delta.beside:
                     self.flags.add(Flag.CONTENT_AFTER_FINISH)
         return kind
 

@@ -5,16 +5,27 @@ import msgspec
 from providers.dialect import ToolPart
 from providers.reply import ToolCall
 
+MAX_CLOSED_CHARS = 16_384
+MAX_NAME_CHARS = 1_024
+"""Longer arguments are not read again with each piece, and longer names do not grow:
+time stays linear."""
+
 
 class Call:
     """One call as far as it has come; an id that no piece gave is ""."""
 
-    __slots__ = ("arguments", "id", "name")
+    __slots__ = ("id", "n_chars", "name", "pieces")
 
     def __init__(self) -> None:
         self.id = ""
         self.name = ""
-        self.arguments = ""
+        self.pieces: list[str] = []
+        self.n_chars = 0
+
+    @property
+    def arguments(self) -> str:
+        """Return the text of the arguments so far."""
+        return "".join(self.pieces)
 
 
 class Calls:
@@ -44,9 +55,11 @@ class Calls:
         if part.id:
             call.id = call.id or part.id
             self._by_id[part.id] = call
-        if part.name and part.name != call.name:
+        if part.name and part.name != call.name and len(call.name) < MAX_NAME_CHARS:
             call.name += part.name
-        call.arguments += part.arguments
+        if part.arguments:
+            call.pieces.append(part.arguments)
+            call.n_chars += len(part.arguments)
 
     def whole(self) -> tuple[ToolCall, ...]:
         """Return the calls; one without an id is named by its place."""
@@ -74,6 +87,9 @@ def _repeats(name: str, call: Call) -> bool:
     """Return whether a name only repeats that of a call which is still open."""
     if name != call.name:
         return False
+    ends = call.pieces[-1].rstrip()[-1:] if call.pieces else ""
+    if ends not in {"}", "]"} or call.n_chars > MAX_CLOSED_CHARS:
+        return ends not in {"}", "]"}
     try:
         msgspec.json.decode(call.arguments or b"")
     except (msgspec.DecodeError, RecursionError):

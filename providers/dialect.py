@@ -20,12 +20,16 @@ class ToolPart(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """An error as a host worded it, and what it means."""
+    """An error as a host worded it, and what it means.
+
+    `retry_after_s` is the wait that its body asks for, None if it asks for none.
+    """
 
     outcome: Outcome
     blame: Blame | None
     code: str | None = None
     message: str = ""
+    retry_after_s: float | None = None
 
 
 class Delta(msgspec.Struct, kw_only=True, gc=False):
@@ -33,7 +37,8 @@ class Delta(msgspec.Struct, kw_only=True, gc=False):
 
     `finish` is the finish reason as sent. `usage` is None unless the chunk had a
     usage object. `usage_odd` is true when a count in it was no exact integer, `odd`
-    when text stood where none can be read from it.
+    when text stood where none can be read from it, `beside` when there was output of
+    another choice than the first: such output is counted, and not kept.
     """
 
     content: str = ""
@@ -43,6 +48,7 @@ class Delta(msgspec.Struct, kw_only=True, gc=False):
     usage: Usage | None = None
     usage_odd: bool = False
     odd: bool = False
+    beside: bool = False
     problem: Problem | None = None
     id: str | None = None
     model: str | None = None
@@ -56,6 +62,11 @@ class Dialect(Protocol):
     @property
     def name(self) -> str:
         """Return the name by which a configuration chooses this dialect."""
+        ...
+
+    @property
+    def states_cost(self) -> bool:
+        """Return whether this family of hosts states the cost of every answer."""
         ...
 
     def headers(self, provider: Provider) -> dict[str, str]:

@@ -59,6 +59,7 @@ STATUS: dict[int, tuple[frozenset[Outcome], Outcome]] = {
     402: (frozenset(), Outcome.QUOTA),
     403: (frozenset({Outcome.QUOTA, Outcome.CONTENT_FILTER}), Outcome.AUTH_ERROR),
     404: (frozenset({Outcome.MODEL_NOT_FOUND}), Outcome.HTTP_ERROR),
+    407: (frozenset(), Outcome.CONNECT_ERROR),  # only a proxy says so
     413: (frozenset({Outcome.CONTEXT_OVERFLOW}), Outcome.BAD_REQUEST),
     422: (
         frozenset({Outcome.CONTEXT_OVERFLOW, Outcome.MODEL_NOT_FOUND}),

@@ -15,9 +15,12 @@ from providers.outcome import Outcome
 from providers.provider import Caps, Deadlines
 from providers.reader import Reader
 from providers.reply import Reply
+from providers.turnstile import Turnstile
 from scenarios.request import Arrival
 
-TICK_S = 0.25
+TICK_S = 0.5
+SLICE_BYTES = 32 << 10
+"""How much of a stream may wait to be decoded: less at once stalls nobody else."""
 SHORTEST_TICK_S = 0.005
 DRAIN_S = 1.0
 NS = 1_000_000_000
@@ -26,16 +29,22 @@ NS = 1_000_000_000
 class Exchange:
     """One request and its response. `run` gives the Reply, `end` ends it early.
 
-    What arrives is decoded on a timer: a stream wakes no task, and its stamps are the
-    socket's own.
+    What arrives is decoded on a timer or at the end: a stream wakes no task, and its
+    stamps are the socket's own.
     """
 
     def __init__(
-        self, line: Line, arrival: Arrival, deadlines: Deadlines, caps: Caps
+        self,
+        line: Line,
+        arrival: Arrival,
+        deadlines: Deadlines,
+        caps: Caps,
+        turnstile: Turnstile,
     ) -> None:
         provider, request = line.provider, arrival.request
         self._line = line
         self._deadlines = deadlines
+        self._turnstile = turnstile
         self._stream = request.stream
         self._body = msgspec.json.encode(line.dialect.body(request, provider))
         self._reader = Reader(
@@ -48,66 +57,76 @@ class Exchange:
             secrets=provider.secrets,
         )
         self._tape = tap.Tape(self._filled)
-        self._started = perf_counter_ns()
+        self._started = self._drained = perf_counter_ns()
+        self._over = False
         self._ending: Outcome | None = None
         self._late = False
-        self._scope = asyncio.timeout(None)
+        self._way = asyncio.timeout(None)
         self._timer: asyncio.TimerHandle | None = None
         self._tick_s = _tick_of(deadlines)
 
     def end(self, outcome: Outcome | None) -> None:
         """End the exchange now, with this outcome or as it stands (None)."""
-        if self._scope.when() is None:
-            self._ending = outcome
-            self._scope.reschedule(asyncio.get_running_loop().time())
+        if self._over:
+            return
+        self._over, self._ending = True, outcome
+        if self._tape.sent is None:
+            self._way.reschedule(asyncio.get_running_loop().time())
+        self._tape.finish()
 
     async def run(self) -> Reply:
         """Send, wait for the end of the body without waking for its parts, reply."""
-        error: str | None = None
-        token = tap.CURRENT.set(self._tape)
+        tape = self._tape
+        token = tap.CURRENT.set(tape)
         try:
-            async with self._scope:
-                self._tick()
-                await self._exchange()
+            self._tick()
+            await self._exchange()
         except (aiohttp.ClientError, OSError, ValueError) as failure:
-            # The scope's own TimeoutError is an OSError too: then `end` chose.
-            if not self._scope.expired():
-                self._ending, error = failed(failure, self._tape)
-        else:
-            self._ending = None  # the body ended before `end` could take effect
+            # The way's own TimeoutError is an OSError too: then `end` chose.
+            if not self._way.expired():
+                tape.fail(failure)
         finally:
             tap.CURRENT.reset(token)
             if self._timer is not None:
                 self._timer.cancel()
-            self._tape.wake = None  # nothing is left that could be ended
+            self._over = True  # nothing is left that could be ended
             self._drain()
-            self._tape.release()
-        return self._reply(error)
+            tape.release()
+        return self._reply()
 
     async def _exchange(self) -> None:
-        line = self._line
-        async with line.session.post(
-            line.url,
-            data=self._body,
-            allow_redirects=False,
-            proxy=line.provider.proxy,
-        ) as response:
-            try:
-                await _whole(response.content)
-            except BaseException:
-                response.close()
-                raise
+        """Go all the way: a connection, the request, the end of the response."""
+        post, tape = self._line.post, self._tape
+        async with self._way:
+            await self._turnstile.turn()
+            connection = await post.connection()
+        try:
+            tap.send(connection, tape, post.head(len(self._body)), self._body)
+            await tape.ended()
+            await self._turnstile.turn()
+        finally:
+            if tape.eof is None:
+                connection.close()
+            else:
+                connection.release()
 
     def _tick(self) -> None:
-        """Decode what has come, and end the exchange if its time or room is over."""
-        self._drain()
-        seen, now = self._reader.seen, perf_counter_ns()
-        over = self._overdue(now)
+        """Decode what has to be, and end the exchange if its time or room is over.
+
+        A stream that goes on well is decoded in slices, or when it has ended.
+        """
+        if self._due_slice():
+            self._drain()
+        over = self._overdue(perf_counter_ns())
+        if over is not None:
+            self._drain()
+            over = self._overdue(perf_counter_ns())
+        seen = self._reader.seen
         if seen.over_cap:
             self.end(Outcome.LIMIT_EXCEEDED)
         elif over is not None and self._late:
             self.end(over)
-        elif seen.done_ns is not None and now - seen.done_ns > DRAIN_S * NS:
+        elif seen.done_ns and perf_counter_ns() - seen.done_ns > DRAIN_S * NS:
             self.end(None)
         else:
             # A deadline has passed only when it still has after one more look at the
@@ -115,6 +134,13 @@ class Exchange:
             self._late = over is not None
             wait = SHORTEST_TICK_S if self._late else self._tick_s
             self._timer = asyncio.get_running_loop().call_later(wait, self._tick)
+
+    def _due_slice(self) -> bool:
+        """Return whether what has come should be decoded before the end."""
+        held, limits = self._tape.held, self._deadlines
+        longest = min(limits.token_gap, limits.first_token) / 4
+        long_ago = perf_counter_ns() - self._drained > longest * NS
+        return held > SLICE_BYTES or long_ago or self._tape.pausing()
 
     def _overdue(self, now: int) -> Outcome | None:
         """Return which deadline has passed, if one has."""
@@ -146,6 +172,7 @@ class Exchange:
     def _drain(self) -> None:
         """Feed the reader what has arrived, each piece with the stamp of its read."""
         tape, seen = self._tape, self._reader.seen
+        self._drained = perf_counter_ns()
         if seen.status is None and tape.status is not None:
             at = tape.headers or perf_counter_ns()
             self._reader.head(at, tape.status, tape.fields)
@@ -160,13 +187,20 @@ class Exchange:
         if self._reader.seen.over_cap:
             self.end(Outcome.LIMIT_EXCEEDED)
 
-    def _reply(self, error: str | None) -> Reply:
+    def _reply(self) -> Reply:
+        """Return the Reply: a body's end goes before a failure, that before `end`."""
         tape = self._tape
         too_much = Outcome.LIMIT_EXCEEDED if self._reader.seen.over_cap else None
+        ending, error = self._ending, None
+        if tape.eof is not None:
+            ending = None  # the body ended before `end` could take effect
+        elif tape.failure is not None:
+            ending, error = failed(tape.failure, tape)
+            tape.failure = None  # it knows this frame: a circle
         return self._reader.close(
             tape.eof or perf_counter_ns(),
-            self._ending or too_much,
-            stamps=_moments(tape, secure=self._line.url.scheme == "https"),
+            ending or too_much,
+            stamps=_moments(tape, secure=self._line.secure),
             error=error,
             conn_reused=tape.reused,
             body_sha256=hashlib.sha256(self._body).hexdigest(),
@@ -178,14 +212,6 @@ def _tick_of(deadlines: Deadlines) -> float:
     """Return how often to look, so that no deadline is missed by much."""
     shortest: float = min(msgspec.structs.astuple(deadlines))
     return min(TICK_S, max(shortest / 4, SHORTEST_TICK_S))
-
-
-async def _whole(content: aiohttp.StreamReader) -> None:
-    """Sleep until a body has ended; raise what broke it off."""
-    failure = content.exception()
-    if failure is not None:
-        raise failure
-    await content.wait_eof()
 
 
 def _moments(tape: tap.Tape, *, secure: bool) -> dict[str, int | None]:

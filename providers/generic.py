@@ -7,6 +7,7 @@ import msgspec
 
 from providers.dialect import Delta, Problem, ToolPart
 from providers.errors import in_band, settled, wording
+from providers.limits import wait_in_body
 from providers.outcome import BLAME, Blame, Outcome
 from providers.provider import Provider
 from providers.usage import read_usage
@@ -49,6 +50,9 @@ EFFORT: dict[str, dict[str, dict[str, Any]]] = {
 
 REASONING = frozenset({"reasoning_content", "reasoning", "reasoning_details"})
 
+MAX_CHOICES = 128
+"""The most choices of a chunk that are read: as many as one may ask OpenAI for."""
+
 GOOD_FINISHES = frozenset(
     {"stop", "length", "tool_calls", "function_call", "end_turn", "eos", "max_tokens"}
 )
@@ -59,6 +63,7 @@ class Generic:
 
     name: ClassVar[str] = "generic"
     effort_style: ClassVar[str] = "none"
+    states_cost: ClassVar[bool] = False
     # Error codes whose meaning this family documents.
     codes: ClassVar[dict[str, Outcome]] = {
         "model_not_found": Outcome.MODEL_NOT_FOUND,
@@ -72,6 +77,7 @@ class Generic:
     # Finish reasons that are not a good end.
     finishes: ClassVar[dict[str, Outcome]] = {
         "error": Outcome.PROVIDER_ERROR,
+        "network_error": Outcome.PROVIDER_ERROR,
         "content_filter": Outcome.CONTENT_FILTER,
     }
 
@@ -123,7 +129,7 @@ class Generic:
             delta.fingerprint = _name(chunk["system_fingerprint"])
         choices = get("choices")
         if isinstance(choices, list):
-            for each in choices:
+            for each in choices[:MAX_CHOICES]:
                 self._choice(each, delta)
         if get("usage") or "x_groq" in chunk:
             self._usage(chunk, delta)
@@ -136,13 +142,21 @@ class Generic:
         if not isinstance(choice, dict):
             return
         said = choice.get("delta") or choice.get("message")
+        if isinstance(choice.get("index"), int) and choice["index"] > 0:
+            other = Delta()
+            self._said(said if isinstance(said, dict) else choice, other)
+            delta.beside |= bool(other.content or other.reasoning or other.tools)
+            return
         if isinstance(said, dict):
             self._said(said, delta)
         elif "text" in choice:
             delta.content += _text(choice["text"])
         finish = choice.get("finish_reason")
         if finish:
-            delta.finish = str(finish)
+            # A router's own word may hide that its upstream failed.
+            native = str(choice.get("native_finish_reason"))
+            failed = self.finishes.get(native) is Outcome.PROVIDER_ERROR
+            delta.finish = native if failed else str(finish)
 
     def _said(self, said: dict[str, Any], delta: Delta) -> None:
         content = said.get("content")
@@ -199,6 +213,7 @@ class Generic:
             blame=self.blame(outcome, status),
             code=code or (str(status) if status else None),
             message=message,
+            retry_after_s=wait_in_body(payload),
         )
 
     def blame(self, outcome: Outcome, status: int | None) -> Blame | None:

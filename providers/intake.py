@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from providers.alike import Run
 from providers.answer import Answer
 from providers.dialect import Delta, Dialect
 from providers.lenient import decode, decode_whole
@@ -23,11 +24,10 @@ _BLANK = BOM + b" \t\r\n"
 class Intake:
     """One response as far as it has come: its head, its body, its answer.
 
-    `opening` is how the body began, as long as nothing in it was understood. `sse` is
-    None unless the body is a stream. `body_ns` is when the last bytes of a
-    body that is none came, `progress_ns` when the last data event did. `over_cap`
-    turns true when the response has sent more than it may, `torn` when it ended within
-    an event.
+    `opening` is how the body began. `sse` is None unless the body is a stream.
+    `body_ns` is when the last bytes of a body that is none came, `progress_ns` when the
+    last data event did. `over_cap` turns true when the response has sent more than it
+    may, `torn` when it ended within an event.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class Intake:
         self._caps = caps
         self._most_events = min(caps.events, 2 * max_tokens + EXTRA_EVENTS)
         self._sniffed = bytearray()
+        self._first = b""
         self._body: list[bytes] = []
         self.stream = stream
         self.max_tokens = max_tokens
@@ -108,14 +109,17 @@ class Intake:
         self.bytes += len(data)
         if self.over_cap:
             return
-        if len(self.opening) < OPENING_BYTES and not self.answer.n_read:
-            self.opening += data[:OPENING_BYTES]
+        self._open(data)
         if self.sse is None and not self._body:
             data = self._sniff(data)
         if self.sse is not None:
             self._stream(at, self.sse, data)
         else:
             self._collect(at, data)
+
+    def _open(self, data: bytes) -> None:
+        if len(self.opening) < OPENING_BYTES:
+            self.opening += data[: OPENING_BYTES - len(self.opening)]
 
     def end(self, at: int) -> None:
         """Take the end of the body; what it left open is read as far as it goes."""
@@ -148,18 +152,28 @@ class Intake:
     def _take_batch(self, pieces: Sequence[Piece], batch: Batch) -> None:
         """Take a batch of plain chunks, and what stood after them in the last piece."""
         assert self.sse is not None  # noqa: S101 - `_may_be_plain` looked
-        self.bytes += sum(len(data) for _, data in pieces) - len(batch.rest)
+        for _, data in pieces:
+            self.bytes += len(data)
+            self._open(data)
         if self.first_event_ns is None:
             self.first_event_ns = batch.stamps[0]
         self.progress_ns = batch.stamps[-1]
-        self.sse.skip(len(batch.chunks))
-        self.answer.take_plain(batch.stamps, batch.chunks)
+        self.sse.skip(len(batch.stamps) + len(batch.closing))
+        done = 0
+        for part in batch.parts:
+            n = len(part.texts) if isinstance(part, Run) else len(part)
+            stamps = batch.stamps[done : done + n]
+            if isinstance(part, Run):
+                self.answer.take_run(stamps, part)
+            else:
+                self.answer.take_plain(stamps, part)
+            done += n
         self._cap(self.sse)
-        if batch.rest:
-            self.feed(pieces[-1][0], batch.rest)
+        for data in batch.closing:
+            self._event(pieces[-1][0], Event(b"", data))
 
     def _collect(self, at: int, data: bytes) -> None:
-        room = self._caps.error_bytes if self.error else self._caps.body_bytes
+        room = self._caps.error_bytes if self.error else self._caps.kept_bytes
         over = self.bytes - room
         if over > 0:
             self.over_cap = True
@@ -177,18 +191,25 @@ class Intake:
         if (
             self.bytes > self._caps.body_bytes
             or sse.pending > self._caps.line_bytes
-            or self.answer.n_events > self._caps.events
+            or self.answer.n_chars > self._caps.kept_bytes
+            or self._n_events(sse) > self._caps.events
             or self.answer.n_content > self._most_events
         ):
             self.over_cap = True
+
+    def _n_events(self, sse: Decoder) -> int:
+        """Return how many things came, those without data too."""
+        return self.answer.n_events + self.n_blank + sse.comments + sse.junk
 
     def _sniff(self, data: bytes) -> bytes:
         """Decide by the first bytes what the body is, since headers lie about it.
 
         Return the bytes to go on with; none while they do not tell yet.
         """
+        if self.error:
+            return data
         self._sniffed += data
-        if len(self._sniffed) < SNIFF_BYTES and not self.error and not self._tells():
+        if len(self._sniffed) < SNIFF_BYTES and not self._tells(data):
             return b""
         data = bytes(self._sniffed)
         self._sniffed.clear()
@@ -196,7 +217,7 @@ class Intake:
         whole = start[:1] in {b"[", b"<"} or (
             start[:1] == b"{" and not self._is_chunk(start.partition(b"\n")[0])
         )
-        if self.error or whole:
+        if whole:
             return data
         self._open_stream()
         return data
@@ -212,10 +233,12 @@ class Intake:
         if kind and "event-stream" not in kind:
             self.flags.add(Flag.CONTENT_TYPE_MISMATCH)
 
-    def _tells(self) -> bool:
-        """Return whether the first bytes suffice: bare JSON needs its first line."""
-        start = self._sniffed.lstrip(_BLANK)
-        return bool(start) and (start[:1] != b"{" or b"\n" in start)
+    def _tells(self, data: bytes) -> bool:
+        """Return whether the bytes so far suffice: bare JSON needs its first line."""
+        if not self._first:
+            data = data.lstrip(_BLANK)
+            self._first = data[:1]
+        return bool(self._first) and (self._first != b"{" or b"\n" in data)
 
     def _is_chunk(self, line: bytes) -> bool:
         """Return whether a bare JSON line is a chunk of a stream (NDJSON)."""

@@ -5,7 +5,6 @@ import ssl
 from importlib.metadata import version
 from typing import Self
 
-import aiohttp
 import msgspec
 from yarl import URL
 
@@ -14,9 +13,9 @@ from providers.dialect import Dialect
 from providers.egress import gate
 from providers.provider import Provider, ProviderError, chat_url
 from providers.registry import dialect
+from providers.resolver import Resolver
 
 KEEPALIVE_S = 60.0
-LONGEST_FIELD = 65_536
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -24,8 +23,8 @@ class Line(msgspec.Struct, frozen=True):
 
     provider: Provider
     dialect: Dialect
-    session: aiohttp.ClientSession
-    url: URL
+    post: tap.Post
+    secure: bool
 
     @classmethod
     def open(cls, provider: Provider, *, concurrency: int, fresh: bool) -> Self:
@@ -34,7 +33,7 @@ class Line(msgspec.Struct, frozen=True):
         `concurrency` is how many requests may be in flight, `fresh` whether each has a
         connection of its own. Raises ProviderError.
         """
-        url = chat_url(provider.base_url)
+        url = URL(chat_url(provider.base_url))
         connector = tap.Connector(
             limit=max(concurrency, 1),
             force_close=fresh,
@@ -42,23 +41,11 @@ class Line(msgspec.Struct, frozen=True):
             timeout_ceil_threshold=math.inf,
             ssl=_trust(provider),
             socket_factory=gate(provider),
+            resolver=Resolver(),
             **({} if fresh else {"keepalive_timeout": KEEPALIVE_S}),
         )
-        session = aiohttp.ClientSession(
-            connector=connector,
-            headers=_headers(provider),
-            request_class=tap.Request,
-            # Our own deadlines rule; aiohttp's default total of 300 s covers the body.
-            timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=None, ceil_threshold=math.inf
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-            read_bufsize=tap.HOLD_BYTES,
-            max_line_size=LONGEST_FIELD,
-            max_field_size=LONGEST_FIELD,
-        )
-        return cls(provider, dialect(provider.dialect), session, URL(url))
+        post = tap.Post(url, _headers(provider), connector, provider.proxy)
+        return cls(provider, dialect(provider.dialect), post, url.scheme == "https")
 
 
 def _headers(provider: Provider) -> dict[str, str]:

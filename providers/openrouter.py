@@ -13,6 +13,7 @@ class OpenRouter(Generic):
 
     name: ClassVar[str] = "openrouter"
     effort_style: ClassVar[str] = "openrouter"
+    states_cost: ClassVar[bool] = True
     codes: ClassVar[dict[str, Outcome]] = Generic.codes | {
         "502": Outcome.PROVIDER_ERROR,
         "provider_overloaded": Outcome.OVERLOADED,

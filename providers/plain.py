@@ -1,14 +1,18 @@
 """The plain chunks of a stream, many at once: the fast way for what is usual.
 
 Nearly every event of a stream is `data: {...}` with one piece of text and nothing
-else. Such events are found without a line-by-line look and decoded in one call into
-typed records that refuse whatever needs a second look: then nothing is taken and the
-caller reads the same bytes in the general way. Both ways give the same Reply.
+else. Such events are found without a line-by-line look and read in runs; where one is
+not plain nothing is taken, and the caller reads the same bytes in the general way.
+Both ways give the same Reply.
 """
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 import msgspec
+
+from providers.alike import Run, frame_of
+from providers.plainchunk import PlainChunk, plain_chunk, plain_chunks
 
 Piece = tuple[int, bytes]
 
@@ -17,60 +21,20 @@ _BETWEEN = b"\n\ndata: "
 _END = b"\n\n"
 # What the closing events of a stream look like. Missing one of these costs time only.
 _CLOSING = (b'"finish_reason":"', b'"delta":{}', b'"choices":[]', b'"usage":{')
-
-
-class PlainDelta(msgspec.Struct, gc=False):
-    """A delta of text alone. A field typed None refuses any value but null.
-
-    There are very many of these, and no cycles: the collector need not look at them.
-    """
-
-    content: str | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
-    reasoning_details: None = None
-    tool_calls: None = None
-    refusal: None = None
-
-
-class PlainChoice(msgspec.Struct, gc=False):
-    """A choice that goes on."""
-
-    delta: PlainDelta
-    finish_reason: None = None
-    error: None = None
-
-
-class PlainChunk(msgspec.Struct, gc=False):
-    """A chunk that says nothing but a piece of text, and who says it."""
-
-    choices: tuple[PlainChoice]
-    id: str | None = None
-    model: str | None = None
-    provider: str | None = None
-    system_fingerprint: str | None = None
-    usage: None = None
-    error: None = None
-    x_groq: None = None
-    base_resp: None = None
-    detail: None = None
-    success: None = None
-    object: str | None = None
+_RUNS = 8
+"""Runs that are looked for in one batch: where there are more, they are short."""
 
 
 class Batch(msgspec.Struct, frozen=True):
     """Plain chunks with the moment of each; `pieces` whole pieces were used up.
 
-    `rest` is what is left of the last of them: its closing events.
+    `closing` are the data of the events that are left of the last of them.
     """
 
     stamps: list[int]
-    chunks: list[PlainChunk]
+    parts: list[Run | list[PlainChunk]]
     pieces: int
-    rest: bytes
-
-
-_decoder = msgspec.json.Decoder(list[PlainChunk])
+    closing: list[bytes]
 
 
 def plain(pieces: Sequence[Piece]) -> Batch | None:
@@ -79,57 +43,72 @@ def plain(pieces: Sequence[Piece]) -> Batch | None:
     The stream must stand between two events before the first piece, and does so again
     after the last one used. Linear in the bytes.
     """
-    counts = _whole_events(pieces)
-    joined = b"".join(data for _, data in pieces[: len(counts)])
-    if not counts or b"\r" in joined:
+    events, counts = _whole_events(pieces)
+    n = len(events)
+    while n and not _looks_plain(events[n - 1]):
+        n -= 1
+    parts = _parts(events[:n])
+    if not parts:
         return None
-    events = joined[6:-2].split(_BETWEEN)
-    closing = _closing(events)
-    while counts and closing > counts[-1]:
-        closing -= counts[-1]
-        del events[-counts.pop() :]
-    rest = _START + _BETWEEN.join(events[-closing:]) + _END if closing else b""
-    chunks = _decoded(events[: len(events) - closing])
-    if not chunks:
-        return None
-    stamps = [at for (at, _), n in zip(pieces, counts, strict=False) for _ in range(n)]
-    return Batch(stamps[: len(chunks)], chunks, len(counts), rest)
+    # Closing events in pieces of their own are left; others are the rest of a piece.
+    n_whole = len(events)
+    while n_whole - counts[-1] >= n:
+        n_whole -= counts.pop()
+    stamps = [at for at, _ in pieces[:n]]
+    if len(counts) != n_whole:
+        each = zip(pieces, counts, strict=False)
+        stamps = [at for (at, _), n_in in each for _ in range(n_in)][:n]
+    return Batch(stamps, parts, len(counts), events[n:n_whole])
 
 
-def _whole_events(pieces: Sequence[Piece]) -> list[int]:
-    """Return the number of events in each of the first pieces that hold nothing else.
+def _whole_events(pieces: Sequence[Piece]) -> tuple[list[bytes], list[int]]:
+    """Return the events that the first pieces hold, and the number in each piece.
 
-    A piece with comments, events of several lines or a torn event ends the list.
+    An event is one line and an empty one: a piece with comments, events of several
+    lines or a torn event ends the list.
     """
-    counts = []
-    for _, data in pieces:
-        lines = data.count(b"\n")
-        if not (data.startswith(_START) and data.endswith(_END)) or lines % 2:
-            break
-        if lines > 2 and data.count(_BETWEEN) != lines // 2 - 1:
-            break
-        counts.append(lines // 2)
-    return counts
+    whole = [data for _, data in pieces]
+    events = _split(b"".join(whole))
+    if not events or not all(data.endswith(_END) for data in whole):
+        whole = list(takewhile(_split, whole))
+        events = _split(b"".join(whole))
+    if len(events) == len(whole):
+        return events, [1] * len(whole)
+    return events, [data.count(_BETWEEN) + 1 for data in whole]
 
 
-def _closing(events: list[bytes]) -> int:
-    """Return how many events at the end are not plain by the look of them."""
-    n = 0
-    for event in reversed(events):
-        if event[:1] == b"{" and not any(mark in event for mark in _CLOSING):
-            break
-        n += 1
-    return n
-
-
-def _decoded(events: list[bytes]) -> list[PlainChunk]:
-    if not events:
+def _split(data: bytes) -> list[bytes]:
+    """Return the events of some bytes, none when they hold anything else."""
+    if b"\r" in data or not (data.startswith(_START) and data.endswith(_END)):
         return []
-    try:
-        chunks = _decoder.decode(b"[" + b",".join(events) + b"]")
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return []
-    # An event that is two JSON values in a row is none.
-    if len(chunks) != len(events) or any(c.object == "error" for c in chunks):
-        return []
-    return chunks
+    if not data.isascii():
+        try:
+            data.decode()
+        except UnicodeDecodeError:
+            return []
+    events = data[len(_START) : -len(_END)].split(_BETWEEN)
+    return [] if b"\n" in b"".join(events) else events
+
+
+def _looks_plain(event: bytes) -> bool:
+    return event[:1] == b"{" and not any(mark in event for mark in _CLOSING)
+
+
+def _parts(events: list[bytes]) -> list[Run | list[PlainChunk]]:
+    """Return what some events say, like ones in runs; none unless all are plain."""
+    parts: list[Run | list[PlainChunk]] = []
+    at = 0
+    while at < len(events) and len(parts) < _RUNS:
+        chunk = plain_chunk(events[at])
+        if chunk is None:
+            return []
+        frame = frame_of(events[at], chunk)
+        run = frame.run(events[at:]) if frame is not None else None
+        parts.append(run or [chunk])
+        at += len(run.texts) if run is not None else 1
+    if at < len(events):
+        chunks = plain_chunks(events[at:])
+        if not chunks:
+            return []
+        parts.append(chunks)
+    return parts

@@ -1,8 +1,9 @@
 """A host as the user configured it: where it is and what is asked of it."""
 
 import re
+from functools import lru_cache
 from typing import Any
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 import msgspec
 
@@ -33,8 +34,9 @@ class Caps(msgspec.Struct, frozen=True, kw_only=True):
 
     body_bytes: int = 64 << 20
     line_bytes: int = 8 << 20
-    events: int = 2_000_000
+    events: int = 500_000
     error_bytes: int = 64 << 10
+    kept_bytes: int = 16 << 20
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,11 +70,22 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def secrets(self) -> tuple[Secret, ...]:
         """Return every value that must not show anywhere."""
-        keys = [self.api_key] if self.api_key is not None else []
-        password = urlsplit(self.proxy).password if self.proxy else None
-        if password:
-            keys.append(Secret(password))
-        return (*keys, *self.secret_headers.values())
+        keys = () if self.api_key is None else (self.api_key,)
+        passwords = _passwords(self.proxy) if self.proxy else ()
+        return (*keys, *passwords, *self.secret_headers.values())
+
+    def __repr__(self) -> str:
+        # A proxy's address may hold a password, and a body's extras a token.
+        return f"Provider({self.name!r}, model={self.model!r})"
+
+
+@lru_cache(maxsize=64)
+def _passwords(url: str) -> tuple[Secret, ...]:
+    """Return the password in a URL, as it stands there and as it is sent."""
+    password = urlsplit(url).password
+    if not password:
+        return ()
+    return tuple(Secret(each) for each in sorted({password, unquote(password)}))
 
 
 def chat_url(base_url: str) -> str:

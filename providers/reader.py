@@ -76,7 +76,8 @@ class Reader:
         `stamps` adds the moments that only the wire knows, `error` its words.
         """
         seen, answer, headers = self.seen, self.seen.answer, self.seen.headers
-        spelled = forms(self._secrets)
+        spelled = forms(self._secrets) if self._secrets else ()
+        waits = rate_limits(headers, spelled)
         seen.end(at)
         outcome, problem = verdict(seen, self._dialect, ending)
         usage = plausible(seen, self._request_bytes)
@@ -84,7 +85,7 @@ class Reader:
         flags |= oddities(seen, outcome, usage, self._model)
         if conn_reused:
             flags.add(Flag.CONN_REUSED)
-        clean = partial(mask, spelled=spelled)
+        clean: Clean = partial(mask, spelled=spelled) if spelled else str
         return Reply(
             outcome=outcome,
             blame=_blame(outcome, problem, conn_reused),
@@ -107,8 +108,8 @@ class Reader:
             error_excerpt=self._excerpt(
                 (problem and problem.message) or error or self._strange(outcome)
             ),
-            retry_after_s=retry_after(headers),
-            ratelimit=rate_limits(headers, spelled),
+            retry_after_s=self._wait(problem, told=bool(waits)),
+            ratelimit=waits,
             body_sha256=body_sha256,
             conn_reused=conn_reused,
             streamed=seen.sse is not None and seen.sse.spoken,
@@ -123,6 +124,11 @@ class Reader:
         }
         reached = {name: at for name, at in own.items() if at is not None}
         return Stamps(**{**known, **reached, **seen.answer.stamps, "end": end})
+
+    def _wait(self, problem: Problem | None, *, told: bool) -> float | None:
+        """Return the seconds to wait that the headers state, else the body."""
+        waits = retry_after(self.seen.headers) if told else None
+        return problem.retry_after_s if waits is None and problem else waits
 
     def _strange(self, outcome: Outcome) -> str | None:
         """Return how a body began that was no answer: the evidence of what it was."""

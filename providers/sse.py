@@ -7,6 +7,10 @@ from providers.outcome import Flag
 BOM = b"\xef\xbb\xbf"
 
 
+LINE_BYTES = 64
+"""What each line of an open event takes beside its bytes."""
+
+
 class Event(NamedTuple):
     """One event that carried data; `name` is its `event:` field, b"" without one."""
 
@@ -43,7 +47,7 @@ class Decoder:
 
     @property
     def pending(self) -> int:
-        """Return the bytes held of a line or an event that has not ended yet."""
+        """Return the memory in bytes that a line or an event takes as it is open."""
         return self._pending
 
     @property
@@ -97,7 +101,7 @@ class Decoder:
             if line.startswith(b"data: "):
                 self.fields += 1
                 held.append(line[6:])
-                self._held += len(line)
+                self._held += len(line) + LINE_BYTES
             elif not line:
                 if held:
                     data = held[0] if len(held) == 1 else b"\n".join(held)
@@ -163,7 +167,7 @@ class Decoder:
         if line.startswith(b"data:"):
             self.fields += 1
             self._data.append(line[5:])
-            self._held += len(line)
+            self._held += len(line) + LINE_BYTES
         elif line.startswith(b":"):
             self.comments += 1
         elif line.startswith(b"{"):
@@ -179,7 +183,7 @@ class Decoder:
             self._name = value.strip()
         elif field == b"data":
             self._data.append(b"")
-            self._held += len(line)
+            self._held += len(line) + LINE_BYTES
         elif field not in {b"id", b"retry"}:
             self.junk += 1
             return

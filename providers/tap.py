@@ -1,25 +1,46 @@
 """The tap on aiohttp's socket: stamps where bytes leave and where they arrive.
 
-Everything that touches aiohttp's private parts stands in this module, and
-tests/test_tap.py fails loudly when a new aiohttp moves them.
+aiohttp opens, pools and closes the connections and parses what comes. Its session,
+request and response objects are left out: each would wake a task or put time between
+a stamp and its event. Everything that touches aiohttp's private parts stands in this
+module, and tests/test_tap.py fails loudly when a new aiohttp moves them.
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from functools import partial
 from time import perf_counter_ns
 from typing import Any
 
-from aiohttp import ClientPayloadError, ClientRequest, StreamReader, TCPConnector
-from aiohttp.abc import ResolveResult
+from aiohttp import (
+    ClientPayloadError,
+    ClientRequest,
+    ClientTimeout,
+    ServerDisconnectedError,
+    StreamReader,
+    TCPConnector,
+)
+from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
 from aiohttp.helpers import _EXC_SENTINEL as _SENTINEL
 from aiohttp.helpers import is_ip_address
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_writer import _serialize_headers
+from aiohttp.streams import EMPTY_PAYLOAD
+from yarl import URL
 
-HOLD_BYTES = 4 << 20
+from providers.chunks import Chunks
+
+HOLD_BYTES = 1 << 20
 """How much of a body may wait to be read before its reader is woken at once."""
+
+LONGEST_FIELD = 65_536
+
+_NO_TIMEOUT = ClientTimeout(total=None, sock_connect=None, ceil_threshold=math.inf)
+"""Our own deadlines rule; aiohttp's defaults cover other spans."""
 
 
 class Tape:
@@ -27,7 +48,8 @@ class Tape:
 
     Stamps are ns of `perf_counter_ns`, None until reached. `status` and `fields` are
     the response's head. `wake` is called when much waits to be taken. `refusal` says
-    why an address was not allowed, `malformed` whether the response broke HTTP.
+    why an address was not allowed, `malformed` whether the response broke HTTP,
+    `failure` what broke it off before its end. `held` bytes wait to be taken.
     """
 
     def __init__(self, wake: Callable[[], None]) -> None:
@@ -45,11 +67,38 @@ class Tape:
         self.status: int | None = None
         self.fields: Mapping[str, str] = {}
         self.malformed = False
+        self.failure: Exception | None = None
         self.eof: int | None = None
         self.handler: Handler | None = None
         self.payload: StreamReader | None = None
+        self._over: asyncio.Future[None] | None = None
         self._pieces: list[tuple[int, bytes]] = []
-        self._held = 0
+        self.held = 0
+        self._looked: int | None = None
+
+    async def ended(self) -> None:
+        """Sleep until the response has ended or failed, or `finish` was called."""
+        if self.eof is None and self.failure is None:
+            self._over = asyncio.get_running_loop().create_future()
+            await self._over
+
+    def finish(self) -> None:
+        """Wake whoever waits for the end of the response."""
+        if self._over is not None and not self._over.done():
+            self._over.set_result(None)
+
+    def fail(self, failure: Exception) -> None:
+        """Note what broke the response off, the first such thing only."""
+        if self.failure is None and self.eof is None:
+            self.failure = failure
+            self.finish()
+
+    def add(self, now: int, data: bytes) -> None:
+        """Keep bytes of the body with the moment of the read that brought them."""
+        self._pieces.append((now, data))
+        self.held += len(data)
+        if self.held > HOLD_BYTES and self.wake is not None:
+            self.wake()
 
     def mark(self, now: int) -> None:
         """Take over what a read brought of the body, with the moment of the read.
@@ -64,17 +113,23 @@ class Tape:
             self.headers = now
         data = _emptied(payload)
         if data:
-            self._pieces.append((now, data))
-            self._held += len(data)
-            if self._held > HOLD_BYTES and self.wake is not None:
-                self.wake()
+            self.add(now, data)
         if self.eof is None and payload.is_eof():
             self.eof = now
+            self.finish()
+        elif isinstance(failure := payload.exception(), Exception):
+            self.fail(failure)
 
     def take(self) -> list[tuple[int, bytes]]:
         """Return the pieces that came since the last call, each (ns, bytes)."""
-        pieces, self._pieces, self._held = self._pieces, [], 0
+        pieces, self._pieces, self.held = self._pieces, [], 0
         return pieces
+
+    def pausing(self) -> bool:
+        """Return whether nothing came since the last call, or what may be the end."""
+        newest, data = self._pieces[-1] if self._pieces else (None, b"")
+        quiet, self._looked = newest == self._looked, newest
+        return quiet or b"[DONE]" in data
 
     def go_on(self) -> None:
         """Let a connection read on that aiohttp paused: one huge, or compressed, read.
@@ -103,9 +158,9 @@ def _emptied(payload: StreamReader) -> bytes:
     This also works after the body broke off, when aiohttp's public reads raise and
     what had arrived before the break would be lost.
     """
-    buffer = payload._buffer  # noqa: SLF001 - see the docstring
-    if not buffer:
+    if payload is EMPTY_PAYLOAD or not payload._buffer:  # noqa: SLF001 - see above
         return b""
+    buffer = payload._buffer  # noqa: SLF001 - as above
     data = buffer[0] if len(buffer) == 1 else b"".join(buffer)
     buffer.clear()
     payload._size = 0  # noqa: SLF001 - as above
@@ -119,7 +174,11 @@ CURRENT: ContextVar[Tape] = ContextVar("tape")
 
 
 class Handler(ResponseHandler):
-    """A connection that stamps reads before they are parsed, and wakes nobody."""
+    """A connection that stamps reads before they are parsed, and wakes nobody.
+
+    Whole chunks of a body do not pass through aiohttp's parser, which would call back
+    four times for each: see `providers.chunks`.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
@@ -128,6 +187,7 @@ class Handler(ResponseHandler):
         self.secured: int | None = None
         self.used = False
         self.tape: Tape | None = None
+        self.chunks: Chunks | None = None
 
     @property
     def paused(self) -> bool:
@@ -142,9 +202,35 @@ class Handler(ResponseHandler):
     def data_received(self, data: bytes) -> None:
         """Stamp a read, let aiohttp parse it, and mark what it brought."""
         now = perf_counter_ns()
-        super().data_received(data)
-        if self.tape is not None:
-            self.tape.mark(now)
+        tape, chunks = self.tape, self.chunks
+        if tape is None:
+            super().data_received(data)
+        elif chunks is None:
+            self._head(tape, now, data)
+        elif content := chunks.sole(data):
+            tape.add(now, content)
+        else:
+            self._body(tape, now, data)
+
+    def _head(self, tape: Tape, now: int, data: bytes) -> None:
+        """Feed heads one by one: it must be certain where a chunked body begins."""
+        while data and tape.payload is None:
+            end = data.find(b"\r\n\r\n") + 4
+            head, data = (data[:end], data[end:]) if end > 3 else (data, b"")
+            super().data_received(head)
+            tape.mark(now)
+        self._body(tape, now, data)
+
+    def _body(self, tape: Tape, now: int, data: bytes) -> None:
+        parts = [(False, data)]
+        if self.chunks is not None and data:
+            parts = self.chunks.split(data)
+        for whole, part in parts:
+            if whole:
+                tape.add(now, part)
+            else:
+                super().data_received(part)
+                tape.mark(now)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Stamp the end of a body that only the end of the connection ends."""
@@ -154,49 +240,110 @@ class Handler(ResponseHandler):
             self.tape.mark(now)
 
     def set_exception(self, exc: Any, exc_cause: BaseException = _SENTINEL) -> None:
-        """Note a response that breaks HTTP, and break its body off too.
-
-        aiohttp tells only who waits for the head; who waits for the body's end would
-        wait until a deadline.
-        """
+        """Note what ended the response before its time, and break its body off too."""
         super().set_exception(exc, exc_cause)
-        if self.tape is not None and isinstance(exc, HttpProcessingError):
-            self.tape.malformed = True
-            payload = self.tape.payload
-            if payload is not None and not payload.is_eof():
-                payload.set_exception(ClientPayloadError(exc.message), exc)
+        tape = self.tape
+        if tape is None:
+            return
+        tape.malformed |= isinstance(exc, HttpProcessingError)
+        payload = tape.payload
+        if payload is None:
+            tape.fail(exc)
+        elif tape.malformed and not payload.is_eof():
+            payload.set_exception(ClientPayloadError(exc.message), exc)
 
     def feed_data(self, data: Any, size: int = 0) -> None:
-        """Note the final response's head and body; interim heads (1xx) are not it."""
+        """Note the final response's head and body; interim heads (1xx) are not it.
+
+        A response that nobody asked for is left to aiohttp: it spoils the connection.
+        """
         message, payload = data
         tape = self.tape
-        if tape is not None and tape.payload is None and message.code >= 200:
+        if tape is None or tape.payload is not None:
+            super().feed_data(data, size)
+        elif message.code >= 200:
             tape.payload = payload
             tape.status, tape.fields = message.code, message.headers
-        super().feed_data(data, size)
+            # Bytes of the body that came with the head blur where its chunks begin.
+            if message.chunked and not message.compression and not payload.total_bytes:
+                self.chunks = Chunks()
 
 
-class Request(ClientRequest):
-    """A request that stamps the moment its bytes are handed to the transport."""
+class Post:
+    """What is the same in every request to one URL, and the way there."""
 
-    async def write_bytes(
-        self, writer: Any, conn: Any, content_length: int | None = None
+    def __init__(
+        self,
+        url: URL,
+        headers: Mapping[str, str],
+        connector: "Connector",
+        proxy: str | None,
     ) -> None:
-        """Stamp, then write head and body in one go."""
-        tape = CURRENT.get()
-        handler: Handler = conn.protocol
-        handler.tape, tape.handler = tape, handler
-        tape.tcp, tape.secured = handler.tcp, handler.secured
-        tape.reused, handler.used = handler.used, True
-        tape.sent = perf_counter_ns()
-        await super().write_bytes(writer, conn, content_length)
+        closing = {"Connection": "close"} if connector.force_close else {}
+        self._connector = connector
+        self._like = ClientRequest(
+            "POST",
+            url,
+            headers={**headers, **closing},
+            proxy=URL(proxy) if proxy else None,
+        )
+        self._start = b""
+
+    async def connection(self) -> Connection:
+        """Return a connection that may be used, from the pool or a new one."""
+        while True:
+            found = await self._connector.connect(self._like, [], _NO_TIMEOUT)
+            if found.protocol is None or not found.protocol.should_close:
+                return found
+            found.close()  # it has said something that nobody asked for
+
+    def head(self, length: int) -> bytes:
+        """Return the head of a request whose body has so many bytes.
+
+        Known only once there is a connection: a proxy's adds to the headers.
+        """
+        if not self._start:
+            like = self._like
+            del like.headers["Content-Length"]
+            by_proxy = like.proxy is not None and not like.is_ssl()
+            target = str(like.url) if by_proxy else like.url.raw_path_qs
+            line = f"POST {target} HTTP/1.1"
+            self._start = _serialize_headers(line, like.headers)[:-2]
+        return b"%bContent-Length: %d\r\n\r\n" % (self._start, length)
+
+    async def close(self) -> None:
+        """Close every connection, and look up no more names."""
+        await self._connector.close()
+        await self._connector.resolver.close()
+
+
+def send(connection: Connection, tape: Tape, head: bytes, body: bytes) -> None:
+    """Stamp the moment and hand a request over to its connection, in one go.
+
+    From then on the connection writes to the tape.
+    """
+    handler = connection.protocol
+    if not isinstance(handler, Handler) or handler.transport is None:
+        raise ServerDisconnectedError
+    handler.set_response_params(
+        read_until_eof=True,
+        read_bufsize=HOLD_BYTES,
+        max_line_size=LONGEST_FIELD,
+        max_field_size=LONGEST_FIELD,
+    )
+    handler.tape, tape.handler, handler.chunks = tape, handler, None
+    tape.tcp, tape.secured = handler.tcp, handler.secured
+    tape.reused, handler.used = handler.used, True
+    tape.sent = perf_counter_ns()
+    handler.transport.write(head + body)
 
 
 class Connector(TCPConnector):
     """A TCP connector whose connections are tapped."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, *, resolver: AbstractResolver, **options: Any) -> None:
+        super().__init__(resolver=resolver, **options)
+        self.resolver = resolver
         factory: Any = partial(Handler, loop=self._loop)
         self._factory = factory
 

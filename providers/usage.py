@@ -75,6 +75,16 @@ def read_usage(raw: dict[str, Any], source: str) -> tuple[Usage, bool]:
     return Usage(**counts, source=source, cost_usd=cost, raw=_compact(raw)), odd
 
 
+def unreadable_cost(usage: Usage) -> bool:
+    """Return whether a host stated a cost that is no finite number."""
+    if usage.cost_usd is not None or usage.raw is None or "cost" not in usage.raw:
+        return False
+    try:
+        return _first(msgspec.json.decode(usage.raw), COST_PATHS) is not None
+    except (msgspec.DecodeError, RecursionError):  # nested too deeply to be read again
+        return False
+
+
 def _decimal(value: Any) -> str | None:
     """Return a number as a decimal string; None when it is no finite number."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):

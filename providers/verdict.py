@@ -1,11 +1,14 @@
 """What became of a response, by all that was seen of it."""
 
+import re
+
 from providers.dialect import Dialect, Problem
 from providers.intake import Intake
 from providers.lenient import decode
 from providers.outcome import BLAME, Flag, Outcome
 
 ERROR_TEXT_BYTES = 4_096
+DATA = b"data:"
 
 AFTER_DONE = frozenset(
     {Outcome.TRUNCATED, Outcome.TIMEOUT_TOKEN_GAP, Outcome.TIMEOUT_TOTAL,
@@ -39,12 +42,13 @@ def _stated(intake: Intake, dialect: Dialect) -> Problem | None:
 
 
 def _redirect(intake: Intake) -> Problem:
-    target = intake.headers.get("Location", "")
+    # A query or a fragment may hold anybody's token.
+    target = re.split(r"[?#]", intake.headers.get("Location", ""))[0]
     return Problem(
         outcome=Outcome.REDIRECT_REFUSED,
         blame=BLAME[Outcome.REDIRECT_REFUSED],
         code=str(intake.status),
-        message=f"redirect to {target.partition('?')[0] or 'nowhere'} refused",
+        message=f"redirect to {target or 'nowhere'} refused",
     )
 
 
@@ -84,6 +88,8 @@ def _finished(intake: Intake, dialect: Dialect) -> Outcome:
     elif meant is not Outcome.OK:
         return meant
     if answer.answered:
+        if dialect.states_cost and (answer.usage is None or not answer.usage.cost_usd):
+            flags.add(Flag.COST_MISSING)
         return Outcome.OK
     hidden = answer.usage.reasoning_tokens if answer.usage else None
     return Outcome.REASONING_ONLY if answer.reasoning or hidden else Outcome.EMPTY
@@ -93,11 +99,22 @@ def _unread(intake: Intake) -> Outcome:
     """Return what a body is in which nothing was understood."""
     sse = intake.sse
     if sse is None:
-        body = intake.body.lstrip()
-        cut = body[:1] == b"{" and decode(body, intake.flags) is None
-        return Outcome.PROTOCOL_ERROR if cut else Outcome.WRONG_ANSWER_TYPE
+        return Outcome.PROTOCOL_ERROR if _cut(intake) else Outcome.WRONG_ANSWER_TYPE
+    if intake.torn or DATA.startswith(intake.opening):
+        return Outcome.TRUNCATED
     if intake.answer.n_bad:
         return Outcome.PROTOCOL_ERROR
     if intake.finished:
         return Outcome.EMPTY
     return Outcome.TRUNCATED if sse.spoken else Outcome.WRONG_ANSWER_TYPE
+
+
+def _cut(intake: Intake) -> bool:
+    """Return whether a body is the beginning of one JSON object.
+
+    Lines of whole objects are none: they are another host's kind of stream.
+    """
+    body = intake.body.lstrip()
+    first, _, rest = body.partition(b"\n")
+    lines = bool(rest.strip()) and decode(first, intake.flags) is not None
+    return body[:1] == b"{" and not lines and decode(body, intake.flags) is None

@@ -1,5 +1,6 @@
 """The one wire: a request goes out, and whatever comes of it comes back as a Reply."""
 
+import asyncio
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
@@ -9,6 +10,7 @@ from providers.line import Line
 from providers.outcome import Outcome
 from providers.provider import Caps, Deadlines, Provider
 from providers.reply import Reply
+from providers.turnstile import Turnstile
 from scenarios.request import Arrival
 
 
@@ -37,6 +39,7 @@ class Wire:
         self._fresh = fresh
         self._lines: dict[str, Line] = {}
         self._live: set[Exchange] = set()
+        self._turnstile = Turnstile()
 
     async def __aenter__(self) -> Self:
         try:
@@ -58,10 +61,14 @@ class Wire:
         await self.close()
 
     async def close(self) -> None:
-        """Close every connection."""
-        for line in self._lines.values():
-            await line.session.close()
+        """Close every connection, even when cancelled meanwhile."""
+        posts = [line.post for line in self._lines.values()]
         self._lines.clear()
+        closing = asyncio.gather(*(post.close() for post in posts))
+        try:
+            await asyncio.shield(closing)
+        finally:
+            await closing
 
     def interrupt(self) -> None:
         """End every request in flight now; each becomes an `interrupted` reply."""
@@ -73,7 +80,13 @@ class Wire:
     ) -> Reply:
         """Send one request and return its Reply; a failure is a Reply too."""
         line = self._lines[arrival.provider]
-        exchange = Exchange(line, arrival, deadlines or self._deadlines, self._caps)
+        exchange = Exchange(
+            line,
+            arrival,
+            deadlines or self._deadlines,
+            self._caps,
+            self._turnstile,
+        )
         self._live.add(exchange)
         try:
             return await exchange.run()

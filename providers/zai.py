@@ -34,7 +34,6 @@ class Zai(Generic):
     finishes: ClassVar[dict[str, Outcome]] = Generic.finishes | {
         "sensitive": Outcome.CONTENT_FILTER,
         "model_context_window_exceeded": Outcome.CONTEXT_OVERFLOW,
-        "network_error": Outcome.PROVIDER_ERROR,
     }
 
     def fields(self, request: Request, provider: Provider) -> dict[str, Any]:

@@ -64,6 +64,8 @@ class Turns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Deadlines(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Deadlines of this scenario in seconds; None leaves the job's own in force."""
 
+    connect: Seconds | None = None
+    headers: Seconds | None = None
     first_token: Seconds | None = None
     token_gap: Seconds | None = None
     total: Seconds | None = None
@@ -82,7 +84,10 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """What is asked: at least one case, and how. `source` is the file it came from."""
+    """What is asked: at least one case, and how.
+
+    `source` is the file it came from, `changes` what was overridden in it.
+    """
 
     name: str
     version: int = 1
@@ -95,6 +100,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     cases: tuple[Case, ...] = (Case(id="1"),)
     checks: tuple[Check, ...] = ()
     digest: str = ""
+    changes: Table = {}
 
     @property
     def scenario_version(self) -> str:
@@ -120,7 +126,9 @@ def sealed(scenario: Scenario, where: str) -> Scenario:
     """
     for fault in _faults(scenario):
         raise ScenarioError(f"{where}: {fault}")
-    bare = msgspec.structs.replace(scenario, digest="", source="", description="")
+    bare = msgspec.structs.replace(
+        scenario, digest="", source="", description="", changes={}
+    )
     digest = hashlib.sha256(msgspec.json.encode(bare, order="sorted")).hexdigest()
     return msgspec.structs.replace(scenario, digest=digest)
 

@@ -161,6 +161,32 @@ def units(
         yield Unit(blocks=blocks, gap=pause, due=due)
 
 
+def planned(plan: Plan, segment: Segment) -> int | None:
+    """Return how many blocks a segment has at most, without making their prompts.
+
+    None in a closed loop whose duration alone decides.
+    """
+    if segment.rate is None or segment.duration is None:
+        return segment.n_blocks
+    sizes = (_size(segment, index) for index, _ in enumerate(_dues(plan, segment)))
+    return sum(itertools.takewhile(bool, sizes))
+
+
+def first_due(plan: Plan, segment: Segment, among: Container[int]) -> float:
+    """Return when the first of some sessions is due, in s from its segment's start.
+
+    0 in a closed loop, and where none of them is.
+    """
+    if segment.rate is None:
+        return 0.0
+    dues = (
+        due or 0.0
+        for index, due in enumerate(_dues(plan, segment))
+        if index in among or not _size(segment, index)
+    )
+    return next(dues, 0.0)
+
+
 def sample(plan: Plan) -> list[Arrival]:
     """Return the first arrival of each segment, for a look before anything is sent."""
     # A short open loop may have nothing due at all: look past its end.

@@ -30,6 +30,9 @@ __all__ = ["Scenario", "checks_of", "library", "load", "override"]
 
 LIBRARY: Final = Path(__file__).with_name("library")
 
+OVERRIDES: Final = ("prompt_tokens", "nonce", "gap", "deadlines", "name")
+"""What an override may change beside the fields of the request."""
+
 T = TypeVar("T", bound=msgspec.Struct)
 
 
@@ -91,14 +94,21 @@ def load(name_or_path: str) -> Scenario:
     return sealed(read(file_text(path), path), str(path))
 
 
-def override(scenario: Scenario, **changes: object) -> Scenario:
-    """Return the scenario with other request fields, prompt_tokens, nonce, gap or name.
+def word(scenario: Scenario) -> str:
+    """Return what `load` takes to find the file of a scenario again."""
+    path = Path(scenario.source)
+    return path.stem if path.parent == LIBRARY else scenario.source
 
-    `max_tokens` and `tools` win over those of single cases. A `gap` may be a number
-    of seconds or a text such as "5m". Raises ScenarioError as `load` does.
+
+def override(scenario: Scenario, **changes: object) -> Scenario:
+    """Return the scenario with other request fields, or others of `OVERRIDES`.
+
+    `max_tokens` and `tools` win over those of single cases; of `deadlines` those that
+    are named change. A `gap` or a deadline may be a number of seconds or a text such
+    as "5m". Raises ScenarioError as `load` does.
     """
     where = f"scenario {scenario.name}"
-    known = {*Ask.__struct_fields__, "prompt_tokens", "nonce", "gap", "name"}
+    known = {*Ask.__struct_fields__, *OVERRIDES}
     refuse_unknown(changes, known, where)
     asked = {key: changes[key] for key in changes if key in Ask.__struct_fields__}
     return sealed(
@@ -112,7 +122,9 @@ def override(scenario: Scenario, **changes: object) -> Scenario:
                 where,
             ),
             session=_gapped(scenario, changes, where),
+            deadlines=_limited(scenario, changes, where),
             cases=tuple(_without(case, asked) for case in scenario.cases),
+            changes={**scenario.changes, **changes},
         ),
         where,
     )
@@ -227,6 +239,14 @@ def _gapped(scenario: Scenario, changes: Table, where: str) -> Turns | None:
         raise ScenarioError(f"{where}: gap is for a scenario with a [session]")
     gap = durations({"gap": changes["gap"]}, ["gap"], where)
     return _changed(scenario.session, gap, where)
+
+
+def _limited(scenario: Scenario, changes: Table, where: str) -> Deadlines:
+    limits, at = changes.get("deadlines", {}), f"{where}: deadlines"
+    if not isinstance(limits, dict):
+        raise ScenarioError(f'{at}: write a table, such as {{ total = "30s" }}')
+    seconds = durations(limits, Deadlines.__struct_fields__, at)
+    return _changed(scenario.deadlines, seconds, at)
 
 
 def _without(case: Case, changes: Table) -> Case:

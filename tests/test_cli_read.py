@@ -357,3 +357,11 @@ def test_help_is_fast_because_nothing_heavy_is_loaded():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_line_of_a_wrong_threshold_cannot_steer_the_terminal(h2h, filled):
+    flags = ["--threshold", "\x1b[31mred.errors<1%\nerror: forged"]
+    status, _, err = h2h("compare", RUN_ID, *flags, "--db", filled)
+    assert status == 2
+    assert "\x1b" not in err
+    assert len(err.splitlines()) == 3

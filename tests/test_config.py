@@ -1,12 +1,15 @@
 """Jobs: what a file and flags mean, and how each mistake is told."""
 
+import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from compare.run.config import Flags, read, redacted
-from compare.run.hosts import with_key
+from compare.run.config import Flags, read
+from compare.run.hosts import remarks, with_key
 from compare.run.mistakes import JobError, SetupError
+from compare.run.record import differences, redacted, restored
 from data.prices import PriceError
 from providers.provider import root_url
 from scenarios.request import ScenarioError
@@ -221,10 +224,67 @@ def test_secret_headers_come_from_the_environment(tmp_path):
     ready = with_key(host, {"MY_KEY": "sk-CANARYCANARY"})
 
     sent = {name: value.reveal() for name, value in ready.secret_headers.items()}
-    assert sent == {"x-team": "search", "api-key": "sk-CANARYCANARY"}
+    assert sent == {"api-key": "sk-CANARYCANARY"}
+    # What stands in the job is no secret: it would be masked in every answer.
+    assert ready.headers == {"x-team": "search"}
     assert "CANARY" not in repr(ready)
     with pytest.raises(SetupError, match="MY_KEY"):
         with_key(host, {})
+
+
+@pytest.mark.parametrize(
+    "name", ["Authorization", "x-api-key", "Cookie", "X-Auth-Token", "My-Password"]
+)
+def test_a_header_that_would_hold_a_key_never_stands_in_a_job(tmp_path, name):
+    table = (
+        '[[provider]]\nname = "mine"\nbase_url = "https://h/v1"\nmodel = "m"\n'
+        f'headers = {{ {name} = "%s" }}\n'
+    )
+    with pytest.raises(JobError, match=f"headers.{name} .*env:VARIABLE"):
+        read(toml(tmp_path, table % "hush-hush"), Flags())
+    with pytest.raises(JobError, match=r"NAME of an environment") as told:
+        read(toml(tmp_path, table % "env:gsk_0123456789abcdef"), Flags())
+    assert "gsk_" not in str(told.value)
+    assert read(toml(tmp_path, table % "env:MY_KEY"), Flags())
+
+
+@pytest.mark.parametrize("key", ["sk-0123456789", "gsk_0123456789abcdefgh", "a b"])
+def test_a_key_for_the_name_of_a_variable_is_not_repeated(key):
+    flags = Flags(providers=("a=http://h/v1",), model="m", api_key_env=(f"a={key}",))
+    with pytest.raises(JobError) as told:
+        read(None, flags)
+    assert key not in str(told.value)
+
+
+def test_spaces_around_a_key_are_taken_off_and_said(tmp_path):
+    (host,) = read(None, Flags(providers=("ourtoken",))).providers
+    path = tmp_path / "key"
+    path.write_text("sk-from-file\n")
+    name = "OURTOKEN_API_KEY"
+
+    assert remarks(host, {name: "sk-good"}) == []
+    assert remarks(host, {f"{name}_FILE": str(path)}) == []
+    assert remarks(host, {}) == []
+    for odd in (" sk-good", "sk-good\n", "sk-good\r\n", "\tsk-good"):
+        assert with_key(host, {name: odd}).api_key.reveal() == "sk-good"
+        (said,) = remarks(host, {name: odd})
+        assert said.startswith(f"{name}: spaces")
+        assert "sk-good" not in said
+    path.write_text("\n sk-from-file\n\n")
+    (said,) = remarks(host, {f"{name}_FILE": str(path)})
+    assert said.startswith(f"{name}_FILE=")
+
+
+@pytest.mark.parametrize(
+    "text", ["sk-one\nsk-two\n", "sk-\u043a\u043b\u044e\u0447", "\x00"]
+)
+def test_a_file_that_holds_no_single_key_is_refused(tmp_path, text):
+    (host,) = read(None, Flags(providers=("ourtoken",))).providers
+    path = tmp_path / "key"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SetupError, match=r"OURTOKEN_API_KEY_FILE=.*no key has") as told:
+        with_key(host, {"OURTOKEN_API_KEY_FILE": str(path)})
+    assert "sk-" not in str(told.value)
 
 
 def test_the_stored_job_holds_no_key_and_no_header_value(tmp_path):
@@ -261,3 +321,72 @@ def test_a_path_is_no_base_url():
     ).providers
 
     assert root_url(host.base_url) == "https://h/v1"
+
+
+def test_a_job_comes_back_from_what_is_stored_of_it(tmp_path):
+    path = toml(
+        tmp_path,
+        """
+        [[provider]]
+        name = "mine"
+        base_url = "https://example.com/v1"
+        model = "m"
+        api_key_env = "MY_KEY"
+        headers = { api-key = "env:OTHER_KEY" }
+        extra_body = { user = "me", n = [1, 2.5] }
+        price = { input = "1", output = "2" }
+        rpm = 60
+        [[provider]]
+        name = "openrouter@deepinfra/fp8"
+        [[scenario]]
+        name = "chat-1k"
+        prompt_tokens = 99
+        deadlines = { connect = "2s" }
+        [[scenario]]
+        name = "cache-pair"
+        gap = "1s"
+        [load]
+        rate = [1, 2]
+        duration = "5s"
+        connection = "cold"
+        workers = 2
+        [deadlines]
+        total = "1m"
+        [budget]
+        day = 5
+        [slo]
+        ttft = "1.5s"
+        tpot = 50
+        """,
+    )
+    path.write_text(f'thresholds = ["errors<1%"]\n{path.read_text()}')
+    given = Flags(thresholds=("ttft:p95<2s",), prices=("openrouter@deepinfra/fp8=1,2",))
+    job = msgspec.structs.replace(read(path, given), source="job.toml")
+    stored = json.loads(json.dumps(redacted(job, "salt")))
+    prices = json.loads(msgspec.json.encode(job.prices))
+
+    again = restored(stored, prices, "run X")
+
+    assert again.thresholds == ("errors<1%", "ttft:p95<2s")
+    assert again.slo == {"ttft": 1500.0, "tpot": 50.0}
+    for name in job.__struct_fields__:
+        if name != "scenarios":
+            assert getattr(again, name) == getattr(job, name), name
+    ours, theirs = ([s.scenario_version for s in j.scenarios] for j in (job, again))
+    assert ours == theirs
+    assert differences(redacted(again, "other salt"), stored) == []
+    other = msgspec.structs.replace(again, workers=1, scenarios=again.scenarios[::-1])
+    assert differences(redacted(other, "salt"), stored) == [
+        "scenarios (their order)",
+        "workers",
+    ]
+
+
+@pytest.mark.parametrize("lacking", ["load", "providers", "deadlines"])
+def test_a_stored_job_that_cannot_be_read_is_told(lacking):
+    job = read(None, Flags(providers=("a=http://h/v1",), model="m"))
+    stored = redacted(job, "salt")
+    del stored[lacking]
+
+    with pytest.raises(JobError, match="run X: its stored job cannot be read"):
+        restored(stored, {}, "run X")

@@ -342,11 +342,12 @@ def test_finish_reasons(dialect):
     for good in ("stop", "length", "tool_calls", "function_call"):
         assert dialect.finish_outcome(good) is Outcome.OK
     assert dialect.finish_outcome("content_filter") is Outcome.CONTENT_FILTER
-    assert dialect.finish_outcome("error") is Outcome.PROVIDER_ERROR
+    # Gateways pass the second one on from the host behind them.
+    for broken in ("error", "network_error"):
+        assert dialect.finish_outcome(broken) is Outcome.PROVIDER_ERROR
     assert dialect.finish_outcome("tired") is None
     own = {
         "sensitive": Outcome.CONTENT_FILTER,
-        "network_error": Outcome.PROVIDER_ERROR,
         "model_context_window_exceeded": Outcome.CONTEXT_OVERFLOW,
     }
     for finish, outcome in own.items():

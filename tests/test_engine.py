@@ -4,13 +4,15 @@ import asyncio
 from collections import Counter, defaultdict
 from itertools import pairwise
 
+import msgspec
 import pytest
 from fakes import NS, Hosts, VirtualClock, virtually
 
+from compare.run.brake import DRAIN_S
 from compare.run.budget import Budget
-from compare.run.engine import DRAIN_S, Engine
+from compare.run.engine import Engine
 from compare.run.gate import Ceiling
-from providers.outcome import Outcome
+from providers.outcome import Blame, Outcome
 from scenarios.load import Load
 from scenarios.plan import Plan, segments, units
 from scenarios.scenario import load as scenario
@@ -102,7 +104,7 @@ def test_a_closed_loop_opens_its_slots_over_the_ramp():
 
 
 def test_an_open_loop_sends_on_schedule_whatever_the_hosts_do():
-    hosts = Hosts(20.0)
+    hosts = Hosts(19.995)
     plan = plan_of(("a",), rates=(100.0,), concurrencies=(3000,), duration=30.0)
     results, _ = run(plan, hosts)
 
@@ -307,3 +309,82 @@ def test_a_bug_in_send_is_not_swallowed():
     with pytest.raises(BaseExceptionGroup) as caught:
         run(plan_of(("a",), max_requests=3), Broken(1.0))
     assert caught.group_contains(RuntimeError, match="a bug")
+
+
+def keyless(at, refuses=()):
+    """Return a host that refuses the key from the n-th request on, in `refuses`."""
+
+    class Keyless(Hosts):
+        async def send(self, arrival):
+            reply = await super().send(arrival)
+            number = sum(a.provider == arrival.provider for _, a in self.log)
+            refused = arrival.provider in refuses and number > at
+            outcome = Outcome.AUTH_ERROR if refused else reply.outcome
+            return msgspec.structs.replace(reply, outcome=outcome)
+
+    return Keyless(0.5)
+
+
+def outcomes_of(results, host):
+    return Counter(
+        (r.reply.outcome, r.reply.blame) for r in results if r.arrival.provider == host
+    )
+
+
+@pytest.mark.parametrize("rate", [(), (5.0,)])
+def test_a_host_that_refuses_the_key_five_times_in_a_row_is_asked_no_more(rate):
+    hosts = keyless(3, "a")
+    plan = plan_of(("a", "b"), max_requests=30, rates=rate)
+    results, engine = run(plan, hosts)
+
+    assert engine.stopped is None
+    found = outcomes_of(results, "a")
+    asked = found[Outcome.OK, None] + found[Outcome.AUTH_ERROR, None]
+    in_flight = 2 if rate else 0  # at the moment of the fifth refusal
+    assert 3 + 5 <= asked <= 3 + 5 + in_flight
+    assert found[Outcome.POLICY_REFUSED, Blame.ACCOUNT] == 30 - asked
+    assert outcomes_of(results, "b") == {(Outcome.OK, None): 30}
+    assert sum(a.provider == "a" for _, a in hosts.log) == asked
+    withheld = [r for r in results if r.reply.outcome == Outcome.POLICY_REFUSED]
+    assert {r.reply.stamps.sent for r in withheld} == {None}
+
+
+def test_refusals_with_an_answer_between_them_stop_nobody():
+    class Moody(Hosts):
+        async def send(self, arrival):
+            reply = await super().send(arrival)
+            good = arrival.block % 5 == 4
+            outcome = Outcome.OK if good else Outcome.AUTH_ERROR
+            return msgspec.structs.replace(reply, outcome=outcome)
+
+    results, _ = run(plan_of(("a",), max_requests=25), Moody(0.1))
+
+    assert outcomes_of(results, "a") == {
+        (Outcome.AUTH_ERROR, None): 20,
+        (Outcome.OK, None): 5,
+    }
+
+
+def test_when_every_host_is_out_a_counted_plan_is_told_and_a_timed_one_ends():
+    results, _ = run(plan_of(("a", "b"), max_requests=200), keyless(0, "ab"))
+    assert len(results) == 400
+    assert outcomes_of(results, "b")[Outcome.POLICY_REFUSED, Blame.ACCOUNT] == 195
+
+    hosts = keyless(0, "ab")
+    results, _ = run(plan_of(("a", "b"), duration=3600.0), hosts)
+    assert len(results) == len(hosts.log) == 10
+
+
+def test_a_host_that_is_out_holds_neither_a_ceiling_nor_money():
+    budget = Budget(10_000)
+    hosts = keyless(0, "a")
+    plan = plan_of(("a", "b"), max_requests=20)
+    ceilings = {"a": Ceiling(concurrency=1), "b": Ceiling(concurrency=1)}
+    results, engine = run(
+        plan, hosts, budget=budget, worst=lambda _: 100, ceilings=ceilings, true=1
+    )
+
+    assert len(results) == 40
+    assert budget.held_nusd == 0
+    assert engine.stopped is None
+    assert max(at for at, _ in hosts.log) == pytest.approx(19 * 0.5)

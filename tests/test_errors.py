@@ -28,6 +28,7 @@ O = Outcome  # noqa: E741 - a table of outcomes reads better so
         (403, "insufficient quota", O.QUOTA),
         (404, "no such model", O.MODEL_NOT_FOUND),
         (404, "Invalid URL (POST /v1/x)", O.HTTP_ERROR),
+        (407, "quota", O.CONNECT_ERROR),
         (413, "too large", O.BAD_REQUEST),
         (422, "model not found", O.MODEL_NOT_FOUND),
         (429, "Rate limit reached, to raise it add a payment method", O.RATE_LIMITED),

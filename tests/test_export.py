@@ -23,6 +23,10 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     blob: bytes | None = None
 
 
+STEERING = "".join(
+    map(chr, [*range(9), *range(11, 32), *range(127, 160), 0x61C, 0x200E,
+              0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)])
+)  # fmt: skip
 HOSTILE = Line(name='=HYPERLINK("http://x")', n=-5, share=-0.5, blob=b"\x00\xff")
 LINES = [HOSTILE, Line(name='plain, with "quotes"\nand a line'), Line(name="")]
 
@@ -56,14 +60,14 @@ def test_csv_disarms_the_header_too(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "first", [*"=+-@\t\r\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"]
+    "first", [*"=+-@\t\n", "\r\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"]
 )
 def test_each_start_of_a_formula_is_disarmed(first):
-    assert guarded(f"{first}1+cmd") == f"'{first}1+cmd"
+    assert guarded(f"{first}1+cmd") == f"'{first[-1]}1+cmd"
 
 
 @pytest.mark.parametrize(
-    "cell", ["-5", "+5", "-1.5e-3", "+2.", "a=b", "", -5, None, 0.5]
+    "cell", ["-5", "+5", "-1.5e-3", "+2.", "a=b", "", -5, None, 0.5, " -5"]
 )
 def test_numbers_and_harmless_text_stay(cell):
     assert guarded(cell) == cell
@@ -73,11 +77,22 @@ def test_numbers_and_harmless_text_stay(cell):
 def test_no_cell_of_text_starts_a_formula(text):
     cell = guarded(text)
     assert isinstance(cell, str)
-    assert cell.removeprefix("'") == text or cell == text
-    if cell[:1] and cell[0] in "=@\t\r\n＝＋－＠":  # noqa: RUF001 - full width is meant
+    lines = text.replace("\r\n", "\n")
+    shown = "".join("\ufffd" if c in STEERING else c for c in lines)
+    assert cell.removeprefix("'") == shown or cell == shown
+    bare = cell.lstrip()
+    if bare[:1] and bare[0] in "=@\t\r\n＝＋－＠":  # noqa: RUF001 - full width is meant
         pytest.fail(f"{cell!r} would run")
-    if cell[:1] in ("+", "-"):
-        float(cell)
+    if bare[:1] in ("+", "-"):
+        float(bare)
+
+
+def test_no_text_form_can_steer_a_terminal_that_shows_it():
+    nasty = Line(name=f"a{''.join(STEERING)}b")
+    for form in ("csv", "jsonl", "markdown"):
+        assert not set(STEERING) & set(written(form, [nasty]))
+    assert json.loads(written("jsonl", [nasty])) == msgspec.to_builtins(nasty)
+    assert set(STEERING) < set(written("csv", [nasty], raw=True))
 
 
 def test_jsonl_keeps_types_and_tells_unknown_from_empty():

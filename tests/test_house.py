@@ -20,19 +20,25 @@ LOOKS_INTO = {
 # A module imports only what stands before it. A name stands for a whole sub-room.
 ORDER = {
     "scenarios": "request prompts form checks content scenario session load plan",
-    "data": "row timeline prices migrations store query export",
-    "providers": "outcome reply secret provider usage sse dialect errors generic "
-    "ourtoken openrouter zai registry limits lenient calls plain answer intake verdict "
-    "audit reader tap egress failure line exchange wire simulator",
-    "providers.simulator": "profile faults bill truth cache asked prose values answer "
-    "pace refusal frames script director host serve spawn metronome __main__",
+    "data": "row timeline prices migrations foreign lock statements spool opening "
+    "store query export",
+    "providers": "outcome reply secret provider usage sse dialect errors limits "
+    "generic ourtoken openrouter zai registry lenient calls plainchunk alike plain "
+    "answer intake verdict audit reader chunks tap egress failure resolver line "
+    "turnstile exchange wire simulator",
+    "providers.simulator": "profile faults player catalogue bill truth cache asked "
+    "prose values answer pace refusal frames script director host serve spawn "
+    "metronome __main__",
+    "providers.simulator.catalogue": "words fault framing bodies ending errors "
+    "refusals chunks content usage transport answers bench index",
     "compare": "run judge show serve cli",
-    "compare.run": "mistakes clock calm budget gate hosts config prepare "
-    "descriptors engine monitor calibrate measure tally attend letters lost worker "
-    "fleet conduct claims selftest",
+    "compare.run": "mistakes clock calm budget gate hosts choose money config record "
+    "rest prepare descriptors fuse brake sender engine monitor calibrate measure tally "
+    "attend letters lost worker fleet resume conduct claims selftest",
     "compare.judge": "tally kind frame stats sample summary blocks resample pair "
     "estimate contrast depth definitions comparable caveats notes comparison "
-    "threshold grammar evidence gates live lines validity",
+    "threshold grammar evidence gates live lines validity "
+    "remarks",
     "compare.show": "words style boxes panels placing tables verdicts others gates "
     "papers charts",
     "compare.serve": "probe",
@@ -48,13 +54,19 @@ DOORS = {
     "aiohttp": {
         "providers.tap",
         "providers.failure",
-        "providers.line",
+        "providers.resolver",
         "providers.exchange",
         "providers.simulator",
     },
-    "yarl": {"providers.line"},
+    "yarl": {"providers.line", "providers.tap"},
     "asyncio_throttle": {"compare.run.gate"},
-    "sqlite_utils": {"data.migrations", "data.store", "data.query"},
+    "sqlite_utils": {
+        "data.migrations",
+        "data.foreign",
+        "data.opening",
+        "data.store",
+        "data.query",
+    },
     "pyarrow": {"data.export"},
     "matplotlib": {"compare.show"},
     "numpy": {"compare.judge", "compare.show"},

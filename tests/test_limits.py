@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from providers.limits import rate_limits, retry_after
+from providers.limits import rate_limits, retry_after, wait_in_body
+from providers.secret import Secret, forms
 
 NOW = "Sun, 06 Nov 1994 08:49:37 GMT"
 
@@ -49,6 +50,7 @@ def test_rate_limits_are_kept_as_they_came():
         "retry-after": "3",
         "x-ratelimit-over-limit": "yes",
         "x-ratelimit-reset-requests": "6m0s",
+        "x-ratelimit-reset-requests_s": "360",
     }
     assert rate_limits({"Server": "nginx"}) is None
 
@@ -62,7 +64,88 @@ def test_rate_limits_are_bounded_storable_and_without_keys():
     assert rate_limits(key, ["sesame-open"]) == {"x-ratelimit-a": "y" * 95 + "***"}
 
 
-@given(st.text(max_size=40))
+@pytest.mark.parametrize(
+    ("name", "value", "seconds"),
+    [("x-ratelimit-reset-requests", "6m0s", "360"),
+     ("x-ratelimit-reset-tokens", "2m52.8s", "172.8"),
+     ("x-ratelimit-reset-tokens", "547ms", "0.547"),
+     ("x-ratelimit-reset-requests", "1h2m3s", "3723"),
+     ("x-ratelimit-reset-requests", "0s", "0"),
+     ("x-ratelimit-reset-requests-day", "33011.382867", "33011.38287"),
+     ("x-ratelimit-reset-tokens-month", "2592000", "2592000"),
+     ("X-RateLimit-Reset", "99999999999", None),
+     ("X-RateLimit-Reset", "1741305600000", "10"),
+     ("X-RateLimit-Reset", "1741305600", "10"),
+     ("X-RateLimit-Reset", "1741305000", "0"),
+     ("RateLimit-Reset", "50", "50"),
+     ("anthropic-ratelimit-requests-reset", "2025-03-07T00:00:00Z", "10"),
+     ("anthropic-ratelimit-tokens-reset", "2025-03-07T01:00:00+01:00", "10"),
+     ("anthropic-ratelimit-tokens-reset", "2025-03-07T00:00:00", None),
+     ("anthropic-ratelimit-tokens-reset", "2025-99-07T00:00:00Z", None),
+     ("x-ratelimit-reset-requests", "-3", None),
+     ("x-ratelimit-reset-requests", "soon", None),
+     ("x-ratelimit-reset-requests", "6m0s later", None),
+     ("x-ratelimit-reset-requests", "99999999d", None),
+     ("x-ratelimit-reset-requests", "", None)],
+)  # fmt: skip
+def test_a_reset_is_kept_as_sent_and_in_seconds(name, value, seconds):
+    found = rate_limits({name: value, "Date": "Thu, 06 Mar 2025 23:59:50 GMT"})
+    assert found.pop(name.lower()) == value
+    assert found.pop(f"{name.lower()}_s", None) == seconds
+    assert not found
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds"),
+    [({"retry_after_ms": 1500}, 1.5), ({"retry_after_ms": "1500"}, 1.5),
+     ({"retry_after": 7}, 7), ({"retry_after": 0.25}, 0.25),
+     ({"retry_after_ms": 10**400}, None), ({"retry_after": True}, None),
+     ({"retry_after": -1}, None), ({"retry_after": float("nan")}, None),
+     ({"retry_after": [1]}, None), ({"retry_after": 1e9}, 86_400),
+     ({"details": [{"@type": "x"}, {"retryDelay": "34.5s"}]}, 34.5),
+     ({"details": {"retryDelay": "3s"}}, 3), ({"details": [None, 7]}, None),
+     ({"metadata": {"retry_after_ms": 20}}, 0.02),
+     ({"metadata": {"headers": {"Retry-After": 9}}}, 9),
+     ({"metadata": {"headers": {"X-RateLimit-Reset": "1"}}}, None),
+     ({"metadata": {"headers": None}}, None), ({}, None)],
+)  # fmt: skip
+def test_a_wait_stated_in_an_error_body(error, seconds):
+    assert wait_in_body({"error": error}) == seconds
+    assert wait_in_body(error) == seconds
+
+
+@pytest.mark.parametrize("payload", [None, [], "retry_after", {"error": "slow"}, 7])
+def test_a_body_that_states_no_wait(payload):
+    assert wait_in_body(payload) is None
+
+
+@given(st.text(max_size=40) | st.from_regex(r"[0-9hms.:TZ+-]{1,30}", fullmatch=True))
 def test_no_value_raises_and_a_wait_is_always_bounded(value):
-    waited = retry_after({"retry-after": value, "date": value})
+    for name in ("retry-after", "retry-after-ms", "x-ratelimit-reset"):
+        headers = {name: value, "date": value, "x-ratelimit-remaining": "0"}
+        waited = retry_after(headers)
+        assert waited is None or 0 <= waited <= 86_400
+        found = rate_limits(headers)
+        assert 0 <= float(found.get("x-ratelimit-reset_s", 0)) <= 366 * 86_400
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+        st.sampled_from(["error", "details", "metadata", "headers", "retry_after",
+                         "retry_after_ms", "retryDelay", "Retry-After"]),
+        inner, max_size=4),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(JSON)
+def test_no_body_raises_and_its_wait_is_always_bounded(payload):
+    waited = wait_in_body(payload)
     assert waited is None or 0 <= waited <= 86_400
+
+
+def test_a_key_in_the_name_of_a_header_is_masked_too():
+    spelled = forms([Secret("Canary-123456")])
+    found = rate_limits({"X-RateLimit-Canary-123456": "Canary-123456"}, iter(spelled))
+    assert found == {"x-ratelimit-***": "***"}

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from compare.run.budget import billed
-from compare.run.engine import Result
 from compare.run.measure import Context, measure, stream_label
+from compare.run.sender import Result
 from data import prices
 from data.timeline import unpack
 from providers.outcome import Blame, Flag, Outcome
@@ -258,6 +258,19 @@ def test_a_cost_above_its_reservation_is_flagged(worst, flagged):
     row, _ = row_of(reply(), worst=worst)
 
     assert ("over_reserve" in row.flags) == flagged
+
+
+@pytest.mark.parametrize(
+    ("stated", "price", "flagged"),
+    [("0", PRICE, True), ("0.0", PRICE, True), ("0.0004", PRICE, False),
+     ("0", None, False), (None, PRICE, False)],
+)  # fmt: skip
+def test_nothing_for_what_the_price_list_charges_is_implausible(stated, price, flagged):
+    usage = msgspec.structs.replace(reply().usage, cost_usd=stated)
+
+    row, _ = row_of(reply(usage=usage), price=price)
+
+    assert ("cost_implausible" in row.flags) == flagged
 
 
 def test_identity_and_comparability_come_from_the_arrival():

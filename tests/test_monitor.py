@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compare.run.engine import Result
 from compare.run.monitor import (
     KEPT,
     PERIOD_NS,
@@ -20,6 +19,7 @@ from compare.run.monitor import (
     marked,
     merged,
 )
+from compare.run.sender import Result
 from providers.outcome import Flag, Outcome
 from providers.reply import Reply, Stamps
 from scenarios.load import Load

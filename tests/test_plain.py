@@ -127,9 +127,9 @@ def test_the_usual_stream_takes_the_fast_way_whole(per_read):
 
     batch = plain(pieces)
 
-    assert len(batch.chunks) == 64
+    assert len(batch.stamps) == 64
     assert batch.pieces == len(pieces)
-    assert batch.rest == b""
+    assert batch.closing == []
 
 
 def test_the_closing_events_are_left_for_the_general_way():
@@ -142,9 +142,9 @@ def test_the_closing_events_are_left_for_the_general_way():
 
     batch = plain(pieces)
 
-    assert (len(batch.chunks), batch.pieces) == (3, 2)
+    assert (len(batch.stamps), batch.pieces) == (3, 2)
     assert batch.stamps == [1, 2, 2]
-    assert batch.rest == closing
+    assert b"".join(b"data: %b\n\n" % data for data in batch.closing) == closing
 
 
 def test_what_needs_a_second_look_is_not_plain():

@@ -286,8 +286,8 @@ def test_a_name_with_uri_characters_is_only_a_name(tmp_path):
 def three(ask):
     return ask(
         a_run("20261120-abc", started_at="2026-11-20T12:00:00Z"),
-        a_run("20261122-abd", started_at="2026-11-22T12:00:00Z"),
         a_run("20261121-xyz", started_at="2026-11-21T12:00:00Z"),
+        a_run("20261122-abd", started_at="2026-11-19T12:00:00Z"),  # the clock was set
         a_row(0, run_id="20261121-xyz"),
         a_row(1, run_id="20261121-xyz", phase="warmup"),
     )

@@ -326,7 +326,10 @@ def test_a_lone_surrogate_becomes_storable_text():
 
 
 def usages(*counts):
-    chunks = [chunk({"content": "x"}, usage={"completion_tokens": n}) for n in counts]
+    chunks = [
+        chunk({"content": f"x{at}"}, usage={"completion_tokens": n})
+        for at, n in enumerate(counts)
+    ]
     return read(*chunks, STOP, DONE)
 
 
@@ -468,6 +471,55 @@ def test_tool_markup_that_leaks_is_flagged(leak):
 
 
 # -------------------------------------------------------------------------- identity
+
+
+@pytest.mark.parametrize(
+    ("texts", "tokens", "twice"),
+    [
+        (["Hel", "Hel", "lo", "lo"], 2, True),
+        (["Hel", "Hel", "lo"], 2, True),
+        (["ha", "ha", "ha"], 3, False),
+        (["h", "e", "l", "l", "o"], 2, False),
+        (["Hel", "Hel", "lo"], None, False),
+        (["Hel", "Hel", "lo"], 0, False),
+    ],
+    ids=["each", "one", "a laugh", "letters", "uncounted", "none counted"],
+)
+def test_a_chunk_sent_twice_is_told_from_a_word_said_twice(texts, tokens, twice):
+    counted = [] if tokens is None else [used(5, tokens)]
+    for name in ("content", "reasoning_content"):
+        reply = read(*[chunk({name: text}) for text in texts], STOP, *counted, DONE)
+        assert (F.DUP_CHUNK in reply.flags) == twice
+        assert (reply.content or reply.reasoning) == "".join(texts)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "invalid"),
+    [("f", "{}", False), ("f", '{"a": [1]}', False), ("f", "", True),
+     ("f", '{"a": ', True), ("f", "[1]", True), ("f", "null", True), ("", "{}", True),
+     ("f", "[" * 99_999, True)],
+)  # fmt: skip
+def test_a_call_that_cannot_be_carried_out_is_flagged(name, arguments, invalid):
+    function = {"name": name, "arguments": arguments}
+    call = chunk({"tool_calls": [{"index": 0, "id": "a", "function": function}]})
+    reply = read(call, STOP, used(), DONE)
+    assert (F.TOOL_INVALID in reply.flags) == invalid
+    cut = read(call, ending=Outcome.TRUNCATED)
+    assert F.TOOL_INVALID not in cut.flags, "it was not all sent"
+
+
+@pytest.mark.parametrize(
+    ("cost", "flags"),
+    [({}, {F.COST_MISSING}), ({"cost": None}, {F.COST_MISSING}),
+     ({"cost": 0.1}, set()), ({"cost": 0}, set()),
+     ({"cost": "free"}, {F.COST_MISSING, F.COST_IMPLAUSIBLE}),
+     ({"cost": [1]}, {F.COST_MISSING, F.COST_IMPLAUSIBLE}),
+     ({"cost": -1}, {F.COST_IMPLAUSIBLE})],
+)  # fmt: skip
+def test_a_cost_is_missed_only_where_it_is_always_stated(cost, flags):
+    events = [*GOOD[:4], used(**cost), DONE]
+    assert read(*events, dialect="openrouter").flags == flags
+    assert read(*events).flags == flags - {F.COST_MISSING}
 
 
 def test_who_answered_is_noted_and_a_change_flagged():

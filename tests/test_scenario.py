@@ -411,6 +411,10 @@ def test_a_gap_may_be_overridden_where_there_is_one():
         ({"effort": "hi"}, "scenario ping: effort: Invalid enum value 'hi'; "),
         ({"prompt_tokens": 9}, "prompt.tokens is set, but {text} stands nowhere"),
         ({"name": "a b"}, "'a b' is no name"),
+        ({"deadlines": {"totl": 1}}, "ping: deadlines: unknown key 'totl'; did you"),
+        ({"deadlines": {"total": "soon"}}, "deadlines.total: 'soon' is not a duration"),
+        ({"deadlines": {"headers": 0}}, "deadlines: headers: Expected `float` > 0"),
+        ({"deadlines": "30s"}, 'deadlines: write a table, such as { total = "30s" }'),
     ],
 )
 def test_a_bad_override_is_refused(changes, told):
@@ -423,6 +427,15 @@ def test_deadlines_are_seconds_and_unset_ones_unknown():
     assert (deadlines.first_token, deadlines.total) == (30.0, 60.0)
     assert deadlines.token_gap is None
     assert load("chat-1k").deadlines.total is None
+
+
+def test_a_jobs_deadlines_for_a_scenario_leave_those_it_does_not_name():
+    ping = load("ping")
+    changed = override(ping, deadlines={"connect": "2s", "headers": 3, "total": "1m"})
+    found = changed.deadlines
+    assert (found.connect, found.headers, found.total) == (2.0, 3.0, 60.0)
+    assert found.first_token == ping.deadlines.first_token
+    assert changed.scenario_version != ping.scenario_version
 
 
 def test_a_scenario_travels_to_another_process():

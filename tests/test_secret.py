@@ -2,9 +2,10 @@
 
 import base64
 import copy
+import html
 import json
 import pickle
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import msgspec
 import pytest
@@ -35,12 +36,19 @@ def test_a_provider_shows_no_key():
     )  # fmt: skip
     assert KEY not in repr(provider)
     assert "other-secret" not in repr(provider)
+    proxied = msgspec.structs.replace(provider, proxy="http://me:a%2Fhush@h:1")
+    assert "hush" not in repr(proxied)
+    assert {each.reveal() for each in proxied.secrets} >= {"a%2Fhush", "a/hush"}
     assert [secret.reveal() for secret in provider.secrets] == [KEY, "other-secret"]
 
 
 @pytest.mark.parametrize(
     "spelled",
-    [KEY, quote(KEY, safe=""), KEY.encode().hex(), json.dumps(KEY)[1:-1],
+    [KEY, quote(KEY, safe=""), quote(KEY), quote_plus(KEY), quote(quote(KEY)),
+     quote(KEY, safe="").replace("%2B", "%2b").replace("%2F", "%2f"),
+     KEY.encode().hex(), KEY.encode().hex().upper(), html.escape(KEY),
+     json.dumps(KEY)[1:-1], json.dumps(json.dumps(KEY)[1:-1])[1:-1],
+     json.dumps(KEY)[1:-1].replace("/", "\\/"),
      base64.b64encode(KEY.encode()).decode(),
      base64.urlsafe_b64encode(KEY.encode()).decode().rstrip("=")],
 )  # fmt: skip
@@ -50,6 +58,40 @@ def test_every_usual_encoding_of_a_key_is_found(spelled):
     assert mask(text, forms([Secret(KEY)])) == f"before {MASK} after"
 
 
+@given(st.binary(max_size=9), st.binary(max_size=9), st.booleans(), st.booleans())
+def test_no_base64_of_a_text_gives_back_the_key_within_it(before, after, url, bare):
+    encode = base64.urlsafe_b64encode if url else base64.b64encode
+    text = encode(before + KEY.encode() + after).decode().rstrip("=" * bare)
+
+    masked = mask(text, forms([Secret(KEY)]))
+
+    rest = masked.partition(MASK)
+    assert rest[1] == MASK
+    # At most the letters of the neighbours, and the two that are shared with the key.
+    assert len(rest[0]) <= -(-len(before) * 8 // 6)
+    assert len(rest[2].rstrip("=")) <= -(-len(after) * 8 // 6) + 1
+
+
+@pytest.mark.parametrize(
+    ("header", "echoed"),
+    [("Bearer sk-1234567890", "sk-1234567890"),
+     ("Basic " + base64.b64encode(b"me:hush-hush").decode(), "me:hush-hush"),
+     ("Basic " + base64.b64encode(b"me:hush-hush").decode(), "hush-hush"),
+     ("Basic no-base64", "no-base64")],
+)  # fmt: skip
+def test_the_key_within_a_header_is_a_key_too(header, echoed):
+    assert mask(f"x {echoed} x", forms([Secret(header)])) == f"x {MASK} x"
+
+
+@pytest.mark.parametrize("n", range(6, len(KEY)))
+def test_a_key_cut_off_by_the_end_of_a_text_is_masked(n):
+    assert redact(f"the key {KEY[:n]}", [Secret(KEY)]) == f"the key {MASK}"
+
+
+def test_the_start_of_a_key_within_a_text_is_left():
+    assert redact(f"{KEY[:7]} and more", [Secret(KEY)]) == f"{KEY[:7]} and more"
+
+
 @pytest.mark.parametrize(
     ("text", "clean"),
     [
@@ -57,6 +99,8 @@ def test_every_usual_encoding_of_a_key_is_found(spelled):
         ("Authorization: Bearer abcdef123456", f"Authorization: Bearer {MASK}"),
         ('{"api_key": "abcdef123456"}', f'{{"api_key": "{MASK}"}}'),
         ("?password=hunter2hunter2&x=1", f"?password={MASK}&x=1"),
+        ("see https://me:hush@example.com/x", f"see https://{MASK}@example.com/x"),
+        ("mail to me@example.com", "mail to me@example.com"),
         ("max_tokens: 100 exceeds the limit", "max_tokens: 100 exceeds the limit"),
         ("nothing of the kind", "nothing of the kind"),
     ],

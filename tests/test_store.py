@@ -8,11 +8,12 @@ import subprocess
 import sys
 import textwrap
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from data import query, store
+from data import opening, query, store
 from data.row import CheckRow, Row, RunRow
 from data.store import Store, StoreError
 
@@ -326,7 +327,89 @@ def test_a_killed_writer_leaves_a_sound_database_and_a_crashed_run(path):
         assert read(path, "SELECT status FROM runs") == [("crashed",)]
         (more,) = read(path, "SELECT max(seq) + 1 FROM requests")[0]
         assert more >= len(stored)
-        db.resume_run("r1")
+        db.resume_run("r1", '[{"missing": 1}]')
         db.emit(a_row(more))
         db.end_run("r1", "done", "valid", "[]", "2026-11-20T13:00:00Z")
     assert read(path, "SELECT status FROM runs") == [("done",)]
+
+
+def locked(path):
+    """Return a stranger's connection that holds the database's write lock."""
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    return other
+
+
+def test_165_a_database_that_is_locked_for_a_while_is_waited_for(path):
+    with Store.open(path) as db:
+        db.begin_run(a_run())
+        with closing(locked(path)) as other:
+            db.emit(a_row(1))
+            release = threading.Timer(0.4, other.execute, ("COMMIT",))
+            release.start()
+            db.flush()
+            release.join()
+        assert db.failed is None
+    assert read(path, "SELECT seq FROM requests") == [(1,)]
+
+
+def test_165_what_a_locked_database_never_took_waits_in_a_file_and_is_stored_next_time(
+    path, monkeypatch
+):
+    monkeypatch.setattr(opening, "BUSY_S", 0.05)
+    spool = path.with_name("h2h.db-spool")
+    check = CheckRow(run_id="r1", seq=2, name="c", passed=1)
+    db = Store.open(path)
+    db.begin_run(a_run())
+    db.emit(a_row(1))
+    db.flush()
+    with closing(locked(path)):
+        db.emit(a_row(2, timeline=b"\x00\xff", finish_reason="a\ud83d"), [check])
+        with pytest.raises(StoreError, match=r"is locked.*2 records wait in memory"):
+            db.flush()
+        with pytest.raises(StoreError, match=r"is locked.*3 records wait in memory"):
+            db.end_run("r1", "interrupted", None, "[]", "2026-11-20T12:01:00Z")
+        with pytest.raises(StoreError, match=r"3 records wait in h2h\.db-spool"):
+            db.close()
+    assert stat.S_IMODE(spool.stat().st_mode) == 0o600
+    assert read(path, "SELECT seq FROM requests") == [(1,)]
+
+    copy = spool.read_bytes()
+    for _ in range(2):  # as if it had died before it could remove the file
+        Store.open(path).close()
+        found = read(path, "SELECT seq, timeline, finish_reason FROM requests")
+        assert found == [(1, None, None), (2, b"\x00\xff", "a\ufffd")]
+        assert read(path, "SELECT status FROM runs") == [("interrupted",)]
+        assert read(path, "SELECT seq FROM checks") == [(2,)]
+        assert not spool.exists()
+        spool.write_bytes(copy + b"\x00\x00\x01\x00torn")
+    spool.write_bytes(b"\x00\x00\x00\x01\xff")
+    with pytest.raises(StoreError, match=r"h2h\.db-spool: cannot be read.*move it"):
+        Store.open(path)
+
+
+def test_166_what_is_no_database_of_ours_is_never_written_to(path):
+    newer, good = path.with_name("newer.db"), path.with_name("good.db")
+    Store.open(newer).close()
+    with closing(sqlite3.connect(newer)) as db, db:
+        db.execute("INSERT INTO _sqlite_migrations (migration_set, name, applied_at) "
+                   "VALUES ('head-to-head', 'm999', '2027')")  # fmt: skip
+    with Store.open(good) as db:
+        db.begin_run(a_run())
+    whole = good.read_bytes()
+    for content, told in (
+        (b"not a database at all, but long enough to be one" * 30, "not an SQLite"),
+        (whole[:100] + b"\xff" * (len(whole) - 100), "damaged"),
+        (newer.read_bytes(), "newer head-to-head"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(StoreError, match=told):
+            Store.open(path)
+        assert path.read_bytes() == content, told
+        assert {each.name for each in path.parent.glob("h2h.db*")} == {"h2h.db"}, told
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_167_a_folder_that_cannot_be_written_is_one_clear_error():
+    with pytest.raises(StoreError, match=r"/proc/h2h\.db: cannot be written.*--db"):
+        Store.open("/proc/h2h.db")

@@ -1,5 +1,6 @@
 import random
 
+import msgspec
 import pytest
 from made import timing, timings
 
@@ -109,6 +110,23 @@ def test_a_summary_adds_up():
     assert each.span_s == 10
     assert each.achieved_rps == pytest.approx(1.0)
     assert each.system_tps == pytest.approx(4.0)
+
+
+def test_no_rate_counts_the_time_before_a_run_was_resumed():
+    rows = [
+        timing(n, ttft_ms=1.0, completion_tokens=10, sent_s=at, end_s=at + 1)
+        for n, at in enumerate([0, 1, 101, 102])
+    ]
+    # One break within, one before it all and one after.
+    breaks = ((-50.0, 0.0), (2.0, 101.0), (103.0, 200.0))
+    frame = msgspec.structs.replace(of(rows), breaks=breaks)
+    (each,) = summarise(frame, {"ttft": 5.0})
+    assert each.span_s == 4
+    assert each.achieved_rps == pytest.approx(1.0)
+    assert each.system_tps == pytest.approx(10.0)
+    assert each.goodput.per_s == pytest.approx(1.0)
+    (whole,) = summarise(rows)
+    assert whole.span_s == 103
 
 
 def test_one_unpriced_answer_leaves_the_cost_unknown():

@@ -1,11 +1,13 @@
 """What we touch of aiohttp is still where it was: read this first when it moves."""
 
+import asyncio
 import inspect
 
 import aiohttp
 from aiohttp import BaseConnector, StreamReader, TCPConnector
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ClientRequest
+from aiohttp.http_writer import _serialize_headers
 from byteserver import GOOD, ByteServer, arrival, provider, stream
 
 from providers import tap
@@ -22,9 +24,6 @@ def test_aiohttp_is_new_enough():
 
 
 def test_what_we_override_is_there_with_the_same_arguments():
-    assert parameters(ClientRequest.write_bytes) == [
-        "self", "writer", "conn", "content_length"
-    ]  # fmt: skip
     assert parameters(TCPConnector._resolve_host) == ["self", "host", "port", "traces"]
     assert parameters(TCPConnector._create_connection) == [
         "self", "req", "traces", "timeout"
@@ -34,6 +33,37 @@ def test_what_we_override_is_there_with_the_same_arguments():
     assert parameters(ResponseHandler.feed_data) == ["self", "data", "size"]
     assert parameters(ResponseHandler.set_exception) == ["self", "exc", "exc_cause"]
     assert "socket_factory" in parameters(TCPConnector.__init__)
+
+
+def test_what_we_call_is_there_with_the_same_arguments():
+    assert parameters(TCPConnector.connect) == ["self", "req", "traces", "timeout"]
+    assert {"read_until_eof", "read_bufsize", "max_line_size", "max_field_size"} <= set(
+        parameters(ResponseHandler.set_response_params)
+    )
+    assert parameters(_serialize_headers) in (["status_line", "headers"], [])
+    assert {"method", "url", "headers", "proxy"} <= set(
+        parameters(ClientRequest.__init__)
+    )
+    assert isinstance(ResponseHandler.should_close, property)
+
+
+def test_a_request_on_the_wire_is_what_aiohttps_own_session_would_send():
+    async def heads():
+        async with ByteServer([stream(*GOOD)]) as server:
+            async with Wire([provider(server.url)], concurrency=1) as wire:
+                await wire.send(arrival())
+            (_, fields, body), *_ = server.requests
+            async with (
+                aiohttp.ClientSession(
+                    headers={k: v for k, v in fields.items() if k != "host"}
+                ) as session,
+                session.post(f"{server.url}/chat/completions", data=body),
+            ):
+                pass
+            return server.requests
+
+    ours, theirs = asyncio.run(heads())
+    assert ours == theirs
 
 
 def test_what_we_read_of_a_stream_reader_is_there():

@@ -13,6 +13,7 @@ from time import perf_counter_ns
 import pytest
 import trustme
 from byteserver import (
+    ANSWER,
     DONE,
     FIN,
     GOOD,
@@ -23,6 +24,7 @@ from byteserver import (
     STOP,
     ByteServer,
     arrival,
+    ask,
     chunk,
     chunked,
     head,
@@ -45,20 +47,8 @@ from providers.simulator.profile import PROFILES
 from providers.wire import Wire
 
 KEY = "sk-CANARY-0123456789abcdef"
-ANSWER = {
-    "id": "c1",
-    "model": "m",
-    "choices": [{"message": {"content": "Hello"}, "finish_reason": "stop"}],
-    "usage": {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7},
-}
 ERROR = {"error": {"message": "boom", "code": "server_error"}}
 NO_FLAGS = frozenset()
-
-
-async def ask(url, *, deadlines=None, caps=None, wire=None, host=None, **request):
-    options = {"concurrency": 4, "deadlines": deadlines, "caps": caps, **(wire or {})}
-    async with Wire([provider(url, **(host or {}))], **options) as line:
-        return await line.send(arrival(**request))
 
 
 async def play(*script, **options):
@@ -660,7 +650,8 @@ async def test_a_public_name_for_a_private_address_is_refused(name, monkeypatch)
     monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **o: found)
     reply = await ask("http://rebound.example/v1")
     assert (reply.outcome, reply.blame) == (Outcome.POLICY_REFUSED, Blame.CLIENT)
-    assert "allow_private" in reply.error_excerpt
+    assert ("allow_private" in reply.error_excerpt) is (name != "metadata")
+    assert "address" in reply.error_excerpt
     assert reply.stamps.sent is None
     allowed = {"allow_private": True}
     reply = await ask("http://rebound.example:9/v1", host=allowed)

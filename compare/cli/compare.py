@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from compare.cli import gating
+from compare.cli.leave import EXITS
 from compare.cli.options import db_option, json_option, print_json, run_argument
 
 
@@ -71,7 +72,7 @@ def compare(
 
         tables.console().print(verdicts.comparison(found))
         gating.print_gates(gates)
-    return 0 if all(gate.passed for gate in gates) else gating.FAILED
+    return 0 if all(gate.passed for gate in gates) else EXITS["threshold"]
 
 
 def _redefine(db: Path, run: str, tool: str, as_json: bool) -> int:

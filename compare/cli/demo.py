@@ -45,6 +45,7 @@ def demo(db: Path, output: Path, max_requests: int, ui: str) -> int:
     The hosts are real HTTP servers on this machine that behave on the wire like the
     ones they are named for. Their speeds are invented; their prices are listed ones.
     """
+    from compare.cli.going import Telling
     from compare.cli.options import print_summary, write_charts
     from compare.cli.reading import comparison, judged
     from compare.cli.run import carry_out
@@ -62,7 +63,7 @@ def demo(db: Path, output: Path, max_requests: int, ui: str) -> int:
             spawn(["zai"], fault="http_429_overloaded", fault_share=0.03)
         )
         job = _job(urls, max_requests)
-        status = carry_out(job, db, ui=ui, kind="demo", print_end=False)
+        status = carry_out(job, db, Telling(ui, end=False), kind="demo")
     if status:
         print_summary(db)
         return status

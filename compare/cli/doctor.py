@@ -3,10 +3,14 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from compare.cli.options import db_option, json_option
+
+if TYPE_CHECKING:
+    from providers.provider import Provider
 
 # Before these releases SQLite could lose a commit when a WAL file was reset while a
 # second connection checkpointed (sqlite.org, release notes of 3.51.3). We write
@@ -126,7 +130,7 @@ def _keys(job: Path | None) -> Iterator[Finding]:
     import os
 
     from compare.run.config import Flags, read
-    from compare.run.hosts import with_key
+    from compare.run.hosts import remarks, with_key
     from compare.run.mistakes import SetupError
     from providers.registry import endpoints
 
@@ -147,11 +151,11 @@ def _keys(job: Path | None) -> Iterator[Finding]:
         else:
             told = provider.api_key_env
             yield name, "ok", f"{told} is set" if told else "none wanted"
+            yield from ((name, "warn", remark) for remark in remarks(provider))
 
 
 def _connections(job: Path) -> Iterator[Finding]:
-    """Say of each host how long a TCP connection to it takes."""
-    import socket
+    """Say of each host how long a TCP connection to it takes, where a run may go."""
     from time import perf_counter
     from urllib.parse import urlsplit
 
@@ -162,8 +166,30 @@ def _connections(job: Path) -> Iterator[Finding]:
         port = url.port or (443 if url.scheme == "https" else 80)
         name, began = f"connection to {provider.name}", perf_counter()
         try:
-            with socket.create_connection((url.hostname or "", port), CONNECT_S):
-                took = (perf_counter() - began) * 1e3
-                yield name, "ok", f"{url.hostname}:{port} in {took:.0f} ms"
+            _connect(provider, url.hostname or "", port)
         except OSError as error:
             yield name, "fail", f"{url.hostname}:{port}: {error.strerror or error}"
+        else:
+            took = (perf_counter() - began) * 1e3
+            yield name, "ok", f"{url.hostname}:{port} in {took:.0f} ms"
+
+
+def _connect(provider: "Provider", host: str, port: int) -> None:
+    """Connect to the first address of a host that answers, and hang up."""
+    import socket
+
+    from providers.egress import PolicyError, refusal
+
+    why = OSError("the name has no address")
+    for *_, found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        address = str(found[0])
+        refused = refusal(provider, address)
+        try:
+            if refused is not None:
+                raise PolicyError(refused)
+            socket.create_connection((address, port), CONNECT_S).close()
+        except OSError as error:
+            why = error
+        else:
+            return
+    raise why

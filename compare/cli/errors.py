@@ -18,3 +18,5 @@ EXIT_CODES: dict[type[Exception], int] = {
     StoreError: 2,
     SetupError: 3,
 }
+PICTURES: dict[type[Exception], int] = {ThresholdError: 2}
+"""How many lines at the end of a message show a place, in a text above a caret."""

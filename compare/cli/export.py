@@ -49,6 +49,7 @@ def export(
 
 
 def _write_rows(db: Path, text: str, form: str, out: Any, **how: bool) -> int:
+    from compare.show.words import plain
     from data import query
     from data.export import export as write
     from data.row import Row
@@ -57,7 +58,7 @@ def _write_rows(db: Path, text: str, form: str, out: Any, **how: bool) -> int:
     with closing(query.open_reader(db)) as reader:
         run = query.run(reader, query.resolve(reader, text))
         if run.status == "running":
-            click.echo(f"run {run.run_id} is still going: rows so far", err=True)
+            click.echo(f"run {plain(run.run_id)} is still going: rows so far", err=True)
         return write(query.rows(reader, run.run_id), Row, form, out, **how)
 
 

@@ -9,16 +9,15 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from compare.cli.going import Telling
     from compare.judge.comparison import Comparison, Judged
     from compare.judge.gates import Gate
     from compare.judge.threshold import Threshold
     from compare.run.config import Job
+    from compare.run.tally import Sending
     from data.row import Row
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-FAILED = 99
-"""The exit code of a threshold that failed."""
 
 OPTIONS = (
     click.option(
@@ -70,38 +69,33 @@ def objectives(text: str | None) -> "dict[str, float]":
     return {} if text is None else parse_objectives(text)
 
 
-def checked(job: "Job") -> "list[Threshold]":
-    """Return a job's thresholds, or ThresholdError before anything is sent for them."""
+def check(job: "Job") -> None:
+    """Raise ThresholdError for what of a job's thresholds cannot be judged."""
     from compare.judge.gates import check
 
-    found = parsed(job.thresholds)
-    check(found, [provider.name for provider in job.providers], job.slo)
-    return found
+    hosts = [provider.name for provider in job.providers]
+    check(parsed(job.thresholds), hosts, job.slo)
 
 
-def aborting(
-    how: dict[str, Any],
-    thresholds: "Sequence[Threshold]",
-    objectives: "Mapping[str, float]",
-) -> "Callable[[Row], None]":
-    """Return what is given each row and stops a run whose threshold surely failed.
+class Guard:
+    """Stops a run as soon as one of its thresholds on a host has surely failed.
 
-    `how` is how the run will be conducted: its `watch` goes on being called, and `also`
-    is set to what must be given the engine.
+    Give it each row; `engine` is what it stops, None until that is there.
     """
-    from compare.judge.live import Watch
 
-    live, also = Watch(thresholds, objectives), how["watch"]
-    engines: list[Any] = []
-    how["also"] = engines.append
+    def __init__(self, job: "Job") -> None:
+        from compare.judge.live import Watch
 
-    def watch(row: "Row") -> None:
-        also(row)
-        live.add(row)
-        if live.failed is not None and engines and engines[0].stopped is None:
-            engines[0].stop("threshold")
+        self._live = Watch(parsed(job.thresholds), job.slo)
+        self.engine: Sending | None = None
 
-    return watch
+    def add(self, row: "Row") -> None:
+        """Take one row, and stop the run if it is time to."""
+        self._live.add(row)
+        if self._live.failed is None or self.engine is None:
+            return
+        if self.engine.stopped is None:
+            self.engine.stop("threshold")
 
 
 def refuse_existing(paths: "Iterable[Path | None]", *, force: bool) -> None:
@@ -125,14 +119,7 @@ def judge(
     return judge_gates(found, hosts, thresholds, objectives, reference)
 
 
-def conclude(
-    db: Path,
-    run: str,
-    *,
-    as_json: bool = False,
-    junit: Path | None = None,
-    markdown: Path | None = None,
-) -> bool:
+def conclude(db: Path, run: str, telling: "Telling") -> bool:
     """Print what came of a run that has ended: table, verdict and thresholds.
 
     Hosts that were asked unlike things get no verdict, which is said. Return whether
@@ -149,13 +136,14 @@ def conclude(
     made = judge([found], asked, objectives_of(found.run))
     held = all(gate.passed for gate in made)
     summaries = summarise(found.frame, objectives_of(found.run))
-    if junit or markdown:
-        write_papers(comparison([found], anyway=True), made, junit, markdown)
-    if as_json:
+    if telling.junit or telling.markdown:
+        whole = comparison([found], anyway=True)
+        write_papers(whole, made, telling.junit, telling.markdown)
+    if telling.as_json:
         more = {"thresholds": facts(made)} if asked else {}
         print_json({**summary_facts(found, summaries), **more})
         return held
-    if "-" in {str(junit), str(markdown)}:
+    if "-" in {str(telling.junit), str(telling.markdown)}:
         return held
     console = tables.console()
     console.print(tables.summary(found.run, summaries))

@@ -20,6 +20,8 @@ def judged(db: Path, text: str) -> "Judged":
     A run still going, and one without measured rows, is said on stderr. StoreError
     when the database cannot be read or holds no such run.
     """
+    import msgspec
+
     from compare.judge.comparison import Judged
     from compare.judge.depth import COLUMNS as DEPTHS
     from compare.judge.frame import COLUMNS, read
@@ -29,7 +31,9 @@ def judged(db: Path, text: str) -> "Judged":
 
     with closing(query.open_reader(db)) as reader:
         run = query.run(reader, query.resolve(reader, text))
-        frame = read(query.columns(reader, run.run_id, COLUMNS))
+        frame = msgspec.structs.replace(
+            read(query.columns(reader, run.run_id, COLUMNS)), breaks=_breaks(run)
+        )
         for segment in frame.segments:
             for host in frame.hosts_of(segment):
                 first = int(frame.seq[frame.rows(segment, host)[0]])
@@ -46,6 +50,14 @@ def judged(db: Path, text: str) -> "Judged":
             yield from query.columns(again, run.run_id, DEPTHS)
 
     return Judged(run, frame, timelines)
+
+
+def _breaks(run: "RunRow") -> tuple[tuple[float, float], ...]:
+    """Return the breaks after which a run was resumed, in s from its start."""
+    import json
+
+    found = json.loads(run.resumed)
+    return tuple((each["from_ns"] / 1e9, each["to_ns"] / 1e9) for each in found)
 
 
 def redefined(db: Path, text: str, tool: str) -> "tuple[RunRow, list[Defined]]":

@@ -7,20 +7,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from compare.cli import gating, jobs
+from compare.cli.going import Telling, conducted
 from compare.cli.options import db_option, json_option
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from compare.judge.threshold import Threshold
-    from compare.judge.validity import Judgement
-    from compare.run.config import Job
+    from compare.cli.trust import Scales
+    from compare.run.config import Flags, Job
     from compare.run.prepare import Run
     from compare.run.tally import Tally
-    from data.row import Row
     from scenarios.plan import Plan
-
-EXITS = {"interrupted": 130, "budget": 5, "store": 1, "threshold": gating.FAILED}
 
 
 @click.command()
@@ -49,6 +44,11 @@ EXITS = {"interrupted": 130, "budget": 5, "store": 1, "threshold": gating.FAILED
     is_flag=True,
     help="Do not measure the bench's own error first (it takes a second).",
 )
+@click.option(
+    "--resume",
+    metavar="RUN",
+    help="Go on with a run that crashed or was stopped: send what has no row yet.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Print each failed request.")
 def run(
     job: Path | None,
@@ -57,6 +57,7 @@ def run(
     ui: str,
     dry_run: bool,
     no_calibrate: bool,
+    resume: str | None,
     verbose: bool,
     abort_on_fail: bool,
     junit: Path | None,
@@ -64,90 +65,120 @@ def run(
     force: bool,
     **values: Any,
 ) -> int:
-    """Run a load test or comparison, from a JOB file, flags, or both."""
+    """Run a load test or comparison, from a JOB file, flags, or both.
+
+    With --resume RUN alone the run goes on as it was begun; with the job named once
+    more, only if that is still the same. --budget may change.
+    """
     from compare.run.config import read
 
     gating.refuse_existing([junit, markdown], force=force)
-    wanted = read(job, jobs.flags_of(values))
-    thresholds = gating.checked(wanted)
+    telling = Telling(ui, as_json, verbose, junit=junit, markdown=markdown)
+    flags = jobs.flags_of(values)
+    if resume is not None:
+        if dry_run:
+            raise click.UsageError("--dry-run is about a whole run: drop --resume")
+        return _go_on(job, flags, db, resume, telling, abort_on_fail=abort_on_fail)
+    wanted = read(job, flags)
+    gating.check(wanted)
     if dry_run:
         return _dry_run(wanted, as_json)
     return carry_out(
         wanted,
         db,
-        ui=ui,
-        as_json=as_json,
-        verbose=verbose,
+        telling,
         calibrated=not no_calibrate,
-        abort_on=thresholds if abort_on_fail else (),
-        papers={"junit": junit, "markdown": markdown},
+        abort_on_fail=abort_on_fail,
     )
 
 
 def carry_out(
     job: "Job",
     db: Path,
+    telling: Telling,
     *,
-    ui: str,
-    as_json: bool = False,
-    verbose: bool = False,
     kind: str = "run",
     drive: Callable[["Plan"], Any] | None = None,
     calibrated: bool = True,
-    print_end: bool = True,
-    abort_on: "Sequence[Threshold]" = (),
-    papers: "Mapping[str, Path | None] | None" = None,
+    abort_on_fail: bool = False,
 ) -> int:
-    """Run a job, print what came of it, and return the exit code.
+    """Run a job, tell what came of it, and return the exit code.
 
     `drive` makes, from the plan, what drives the engine; by default the whole plan.
-    With `calibrated` the bench measures its own error first. Without `print_end` the
-    caller prints what came of it. `abort_on` are the thresholds that stop it, `papers`
-    what `gating.conclude` is to write.
+    With `calibrated` the bench measures its own error first. With `abort_on_fail` a
+    threshold that has surely failed stops the run.
     """
-    from compare.cli.trust import Scales, floor_of, metronome, run_loop
+    from compare.cli.budget import budget_left
+    from compare.cli.trust import Scales, floor_of, metronome
     from compare.run.descriptors import make_room, needed
     from compare.run.prepare import prepare
     from data.store import Store
 
     ready = prepare(job, kind)
+    _tell_remarks(job)
     make_room(needed(job))
+    how: dict[str, Any] = {"limit_nusd": budget_left(job, db)}
     if drive is None:
         _tell_crowding(job.workers)
-    limit = budget_left(job, db)
+    else:
+        how["drive"] = drive(ready.plan)
+    scales = Scales(ready)
+    guard = gating.Guard(job) if abort_on_fail else None
     with metronome(calibrated) as host, Store.open(db) as store:
-        scales = Scales(ready)
-        how: dict[str, Any] = {"limit_nusd": limit, "judge": scales.judge}
-        how["watch"] = scales.watched(tell_failure if verbose else None)
-        if abort_on:
-            how["watch"] = gating.aborting(how, abort_on, job.slo)
         how["floor"] = floor_of(host, job)
-        if drive is not None:
-            how["drive"] = drive(ready.plan)
-        tally, stopped = run_loop(_watched(ready, store, ui, how))
-    held = True
-    if print_end:
-        held = gating.conclude(db, ready.run_id, as_json=as_json, **(papers or {}))
-    status = _leave(ready, tally, stopped, scales.judgement)
-    return status if status or held else gating.FAILED
+        ended = conducted(ready, store, scales, guard, telling, how)
+    return _left(ready, db, ended, scales, telling)
 
 
-def budget_left(job: "Job", db: Path) -> int | None:
-    """Return what may still be spent, in nano-USD: the run's and the day's limit."""
-    import datetime as dt
+def _go_on(
+    path: Path | None,
+    flags: "Flags",
+    db: Path,
+    text: str,
+    telling: Telling,
+    *,
+    abort_on_fail: bool,
+) -> int:
+    """Resume a run, tell what came of it all, and return the exit code."""
+    from compare.cli import again
+    from compare.cli.trust import Scales
+    from compare.run.descriptors import make_room, needed
+    from data.store import Store
 
-    from data import query
+    run, record = again.found(path, flags, db, text)
+    make_room(needed(run.job))
+    scales = Scales(run)
+    guard = gating.Guard(run.job) if abort_on_fail else None
+    weighing = [scales.add, *([guard.add] if guard is not None else [])]
+    with Store.open(db) as store:
+        after, limit = again.left(run, record, db, weighing)
+        again.tell(after)
+        how = {"limit_nusd": limit, "after": after}
+        ended = conducted(after.run, store, scales, guard, telling, how)
+    return _left(after.run, db, ended, scales, telling)
 
-    limits = [job.budget_nusd] if job.budget_nusd is not None else []
-    if job.day_nusd is not None:
-        midnight = dt.datetime.now(dt.UTC).replace(
-            hour=0, minute=0, second=0, microsecond=0
-        )
-        spent = 0
-        if db.exists():
-            spent = query.spent_nusd(query.open_reader(db), midnight)
-        limits.append(max(job.day_nusd - spent, 0))
-    return min(limits, default=None)
+
+def _left(
+    ready: "Run",
+    db: Path,
+    ended: tuple["Tally", str | None],
+    scales: "Scales",
+    telling: Telling,
+) -> int:
+    """Tell what came of a run that has ended, and return the exit code."""
+    from compare.cli.leave import leave
+
+    held = gating.conclude(db, ready.run_id, telling) if telling.end else True
+    return leave(ready, *ended, scales.judgement, held=held)
+
+
+def _tell_remarks(job: "Job") -> None:
+    """Say what is odd about the keys; never what they are."""
+    from compare.run.hosts import remarks
+
+    for provider in job.providers:
+        for remark in remarks(provider):
+            click.echo(f"host {provider.name}: {remark}", err=True)
 
 
 def _tell_crowding(workers: int) -> None:
@@ -164,124 +195,6 @@ def _tell_crowding(workers: int) -> None:
             "hold each other up, and what they measure may show it",
             err=True,
         )
-
-
-async def _watched(
-    ready: "Run", store: Any, ui: str, how: dict[str, Any]
-) -> tuple["Tally", str | None]:
-    """Conduct the run with its progress shown and its signals minded."""
-    import asyncio
-
-    from compare.cli.progress import progress
-    from compare.run.conduct import conduct
-    from scenarios.plan import count
-
-    n = count(ready.plan) if "drive" not in how else None
-    planned = None if n is None else n * len(ready.plan.providers)
-    going: asyncio.Queue[Any] = asyncio.Queue()
-
-    also = how.pop("also", None)
-
-    def start(engine: Any, tally: Any) -> None:
-        mind_signals(engine)
-        if also is not None:
-            also(engine)
-        going.put_nowait((engine, tally))
-
-    task = asyncio.create_task(conduct(ready, store, ready=start, **how))
-    first = asyncio.create_task(going.get())
-    await asyncio.wait({task, first}, return_when=asyncio.FIRST_COMPLETED)
-    if not first.done():
-        first.cancel()
-        return await task
-    engine, tally = first.result()
-    async with progress(engine, tally, ui, planned):
-        return await task
-
-
-def tell_failure(row: "Row") -> None:
-    """Print a request that failed, its host's words made safe for a terminal."""
-    from compare.show.words import plain
-
-    if row.outcome == "ok":
-        return
-    status = f" HTTP {row.http_status}" if row.http_status else ""
-    words = f": {plain(row.error_excerpt)}" if row.error_excerpt else ""
-    click.echo(
-        f"{plain(row.provider)} block {row.block}: {row.outcome}{status}{words}",
-        err=True,
-    )
-
-
-def mind_signals(engine: Any) -> None:
-    """Stop sending at the first Ctrl-C or SIGTERM, end everything at the second."""
-    import asyncio
-    import signal
-
-    def once() -> None:
-        if engine.stopped is None:
-            click.echo("stopping: waiting for what is in flight (again: now)", err=True)
-            engine.stop()
-        else:
-            engine.finish_now()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, once)
-
-
-def _leave(
-    ready: "Run", tally: "Tally", stopped: str | None, judged: "Judgement | None"
-) -> int:
-    """Return the exit code of a finished run, saying aloud what it means."""
-    if stopped == "interrupted":
-        click.echo(f"interrupted: run {ready.run_id} keeps its rows", err=True)
-        return 130
-    if tally.unreached:
-        click.echo(f"error: {_mend(ready, tally)}", err=True)
-        return 3
-    _tell_lost_address(ready, tally)
-    if stopped == "budget":
-        click.echo("budget reached: the next request might have exceeded it", err=True)
-    if stopped == "threshold":
-        click.echo("stopped: a threshold has surely failed", err=True)
-    if stopped is None and not tally.rows:
-        click.echo("error: nothing was sent", err=True)
-        return 4
-    invalid = judged is not None and judged.validity == "invalid"
-    if invalid and stopped is None:
-        click.echo("the run is invalid: the reasons stand above its table", err=True)
-    return EXITS.get(stopped or "", 4 if invalid else 0)
-
-
-def _tell_lost_address(ready: "Run", tally: "Tally") -> None:
-    """Say of each host whose every answer was a plain HTTP error where to look."""
-    for provider in ready.providers:
-        if set(tally.by_host.get(provider.name, ())) == {"http_error"}:
-            click.echo(
-                f"{provider.name}: every answer was an HTTP error; is its base_url "
-                f"right? {provider.base_url} (most hosts want /v1 at its end)",
-                err=True,
-            )
-
-
-REMEDIES = {
-    "auth_error": "the key was refused: check its variable and the account",
-    "dns_error": "the host's name does not resolve: check base_url and the network",
-    "connect_error": "nothing answers there: check base_url, the port and the network",
-    "tls_error": "the certificate is not trusted: check base_url, or give ca_file",
-    "model_not_found": "the model is not served there: check model",
-}
-
-
-def _mend(ready: "Run", tally: "Tally") -> str:
-    """Return one line that says for each host what to mend."""
-    urls = {provider.name: provider.base_url for provider in ready.providers}
-    told = []
-    for name, outcomes in tally.by_host.items():
-        outcome = outcomes.most_common(1)[0][0]
-        told.append(f"{name} ({urls[name]}): {outcome}, {REMEDIES[outcome]}")
-    return "no request got through; " + "; ".join(told)
 
 
 def _dry_run(job: "Job", as_json: bool) -> int:

@@ -43,6 +43,7 @@ def runs(context: click.Context, db: Path, as_json: bool) -> None:
 @click.pass_context
 def rm(context: click.Context, run: str, db: Path | None) -> None:
     """Remove RUN (its id or the start of it) with all its rows, without asking."""
+    from compare.show.words import plain
     from data import query
     from data.store import Store, StoreError
 
@@ -55,4 +56,4 @@ def rm(context: click.Context, run: str, db: Path | None) -> None:
         raise StoreError(f"run {found.run_id}: still going; stop it before removing it")
     with Store.open(path) as store:
         store.delete_run(found.run_id)
-    click.echo(f"removed {found.run_id}")
+    click.echo(f"removed {plain(found.run_id)}")

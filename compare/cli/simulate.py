@@ -1,8 +1,13 @@
 """`h2h simulate`: serve a simulated host for anybody's client tests."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
+
+if TYPE_CHECKING:
+    from providers.simulator.catalogue.fault import Fault
 
 
 @click.command()
@@ -11,7 +16,11 @@ import click
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, help="0: any free one."
 )
-@click.option("--fault", metavar="NAME", help="Fail in this way; see --list-faults.")
+@click.option(
+    "--fault",
+    metavar="NAME",
+    help="Fail in this way: a fault's number or name; see --list-faults.",
+)
 @click.option(
     "--fault-share",
     type=click.FloatRange(0, 1),
@@ -30,7 +39,9 @@ import click
     help="Append what was sent and when to this JSONL file.",
 )
 @click.option("--list-faults", is_flag=True, help="List the faults and leave.")
+@click.pass_context
 def simulate(
+    ctx: click.Context,
     profile: str,
     host: str,
     port: int,
@@ -46,21 +57,27 @@ def simulate(
     """Serve a simulated host on loopback until Ctrl-C.
 
     PROFILE is ourtoken, openrouter, zai, generic, or exact, whose times are fixed.
+    Most faults are scripts of bytes, the same whatever the profile.
     """
-    from providers.simulator.faults import FAULTS
-    from providers.simulator.serve import serve
+    from providers.simulator.catalogue.index import find, of_a_profile
+    from providers.simulator.serve import serve, serve_fault
 
     del host
     if list_faults:
-        width = max(map(len, FAULTS))
-        for name, words in FAULTS.items():
-            click.echo(f"{name:<{width}}  {words}")
+        click.echo("\n".join(_fault_lines()))
+        return
+    own = None if fault is None else of_a_profile(fault)
+    if fault is not None and own is None:
+        find(fault)
+        _refuse_dials(ctx, fault)
+        share = fault_share
+        serve_fault(fault, port=port, share=share, seed=seed, announce=_announce)
         return
     serve(
         [profile],
         port=port,
         seed=seed,
-        fault=fault,
+        fault=own,
         fault_share=fault_share,
         truth_file=truth,
         ttft_ms=ttft_ms,
@@ -68,6 +85,35 @@ def simulate(
         tokens=tokens,
         announce=_announce,
     )
+
+
+def _refuse_dials(ctx: click.Context, fault: str) -> None:
+    """Refuse what a fault's script has no use for: ignored, it would seem honoured."""
+    for name in ("profile", "ttft_ms", "gap_ms", "tokens", "truth"):
+        if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            spelled = "PROFILE" if name == "profile" else f"--{name.replace('_', '-')}"
+            raise click.UsageError(
+                f"fault {fault} is a script of fixed bytes: leave {spelled} out"
+            )
+
+
+def _fault_lines() -> list[str]:
+    """Return a line for each fault: number, name, what it is, and the right outcome."""
+    from providers.simulator.catalogue.index import CATALOGUE
+    from providers.simulator.faults import FAULTS
+
+    numbered = {fault.slug for fault in CATALOGUE}
+    width = max(map(len, (*numbered, *FAULTS)))
+    rows: list[tuple[int | str, str, str]] = [
+        (fault.number, fault.slug, f"{fault.title} -> {_after(fault)}")
+        for fault in CATALOGUE
+    ]
+    rows += [("-", name, FAULTS[name]) for name in FAULTS if name not in numbered]
+    return [f"{number:>3}  {slug:<{width}}  {words}" for number, slug, words in rows]
+
+
+def _after(fault: "Fault") -> str:
+    return fault.outcome if fault.plays else f"- ({fault.why_not})"
 
 
 def _announce(profile: str, base_url: str) -> None:

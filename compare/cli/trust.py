@@ -19,36 +19,63 @@ class Scales:
     """Weighs a run as its rows come; `judgement` is there once it has ended."""
 
     def __init__(self, run: "Run") -> None:
+        from compare.judge.remarks import Withheld
         from compare.judge.validity import Facts
 
         self._facts = Facts(run.held_back)
+        self._withheld = Withheld()
         self.judgement: Judgement | None = None
+
+    def add(self, row: "Row") -> bool:
+        """Weigh one row; True when it is the first of its host that was withheld."""
+        self._facts.add(row)
+        return self._withheld.add(row)
 
     def watched(self, also: Callable[["Row"], None] | None) -> Callable[["Row"], None]:
         """Return what is to be given each row: the facts, and another watcher."""
 
         def watch(row: "Row") -> None:
-            self._facts.add(row)
+            if self.add(row):
+                _tell_withheld(row.provider)
             if also is not None:
                 also(row)
 
         return watch
 
     def judge(
-        self, health: "Health | None", lost: int, stopped: str | None
+        self,
+        health: "Health | None",
+        lost: int,
+        stopped: str | None,
+        resumed: str = "[]",
     ) -> tuple[str, str]:
-        """Return the validity and its reasons, as JSON; a spent budget is told too."""
+        """Return the validity and its reasons, as JSON, with what else is to be told.
+
+        `resumed` is as in the run's line.
+        """
         import msgspec
 
-        from compare.judge.validity import EARLY, judge
+        from compare.judge.remarks import Break, remarked
+        from compare.judge.validity import judge
 
         numbers = None if health is None else msgspec.structs.asdict(health)
-        found = judge(self._facts, numbers, lost)
-        if stopped in EARLY:
-            why = (*found.reasons, EARLY[stopped])
-            found = msgspec.structs.replace(found, reasons=why)
-        self.judgement = found
-        return found.validity, found.json
+        self.judgement = remarked(
+            judge(self._facts, numbers, lost),
+            stopped=stopped,
+            withheld=self._withheld.by_host,
+            breaks=msgspec.json.decode(resumed, type=list[Break]),
+        )
+        return self.judgement.validity, self.judgement.json
+
+
+def _tell_withheld(host: str) -> None:
+    from compare.show.words import plain
+
+    click.echo(
+        f"{plain(host)} keeps refusing the key: it is sent nothing more in this run; "
+        "check its variable and the account",
+        err=True,
+    )
 
 
 @contextmanager

@@ -20,7 +20,9 @@ from compare.judge.notes import (
     unlike_loads,
 )
 from compare.judge.pair import Contrast
+from compare.judge.sample import OBJECTIVES
 from compare.judge.summary import Summary, summarise
+from data.migrations import StoreError
 from data.row import RunRow
 
 Batches = Iterable[Sequence[Sequence[Any]]]
@@ -125,8 +127,17 @@ def floor_of(run: RunRow) -> dict[str, float]:
 
 
 def objectives_of(run: RunRow) -> dict[str, float]:
-    """Return the objectives that a run was made with, in ms by metric."""
-    return json.loads(run.job or "{}").get("slo") or {}
+    """Return the objectives that a run was made with, in ms by metric.
+
+    StoreError for one that this version does not know: without it more would be good.
+    """
+    found: dict[str, float] = json.loads(run.job or "{}").get("slo") or {}
+    for name in found.keys() - set(OBJECTIVES):
+        raise StoreError(
+            f"run {run.run_id}: its objective {name!r} is none of "
+            f"{', '.join(OBJECTIVES)}; judge it by others with --goodput"
+        )
+    return found
 
 
 def thresholds_of(run: RunRow) -> list[str]:

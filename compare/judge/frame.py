@@ -63,7 +63,8 @@ class Frame(msgspec.Struct, frozen=True, dict=True):
 
     `prompt` tells prompts apart (0: unknown). `figures` has the keys of `DERIVED`;
     times in ms, money in USD, `sent_s` and `end_s` in seconds from the run's start.
-    `asked` is empty where nobody looked.
+    `asked` is empty where nobody looked. `breaks`, first and last second each, are the
+    times in which a run that was resumed did not send.
     """
 
     kinds: tuple[Kind, ...]
@@ -73,6 +74,7 @@ class Frame(msgspec.Struct, frozen=True, dict=True):
     prompt: Ints
     figures: dict[str, Floats]
     asked: dict[tuple[Segment, str], Asked] = {}
+    breaks: tuple[tuple[float, float], ...] = ()
 
     def __len__(self) -> int:
         return len(self.kind)
@@ -135,6 +137,11 @@ class Frame(msgspec.Struct, frozen=True, dict=True):
     def rows(self, segment: Segment, host: str) -> Ints:
         """Return the numbers of a host's rows in a segment; none if it has none."""
         return self._rows.get((segment, host), np.zeros(0, dtype=np.int64))
+
+    def lasted(self, since: float, until: float) -> float:
+        """Return how many seconds a span lasted, the breaks in it left out."""
+        idle = (min(to, until) - max(begun, since) for begun, to in self.breaks)
+        return until - since - sum(each for each in idle if each > 0)
 
     def values(self, name: str, rows: Ints) -> Floats:
         """Return the known values of a figure over the ok ones among some rows."""

@@ -67,7 +67,10 @@ def of_run(run: RunRow) -> Iterator[Note]:
 
 
 def _prices(run: RunRow) -> Iterator[Note]:
-    began = dt.date.fromisoformat(run.started_at[:10])
+    try:
+        began = dt.date.fromisoformat(run.started_at[:10])
+    except ValueError:
+        return  # a file from elsewhere, whose run began nobody knows when
     for host, price in json.loads(run.prices or "{}").items():
         seen = price.get("date") if isinstance(price, dict) else None
         age = (began - dt.date.fromisoformat(seen)).days if seen else 0

@@ -121,8 +121,11 @@ def goodput(frame: Frame, rows: Ints, objectives: Mapping[str, float]) -> Goodpu
 
 
 def span_of(frame: Frame, rows: Ints) -> tuple[float | None, float | None]:
-    """Return when the first of some rows was sent, and the time to the last's end."""
+    """Return when the first of some rows was sent, and the time to the last's end.
+
+    Breaks of a run that was resumed are no part of that time.
+    """
     sent, ended = frame.known("sent_s", rows), frame.known("end_s", rows)
     start = float(sent.min()) if len(sent) else None
     end = float(ended.max()) if len(ended) else None
-    return start, (None if start is None or end is None else end - start)
+    return start, (None if start is None or end is None else frame.lasted(start, end))

@@ -148,9 +148,14 @@ def _cache_hits(frame: Frame, rows: Ints) -> float | None:
 
 
 def _starts_per_s(frame: Frame, rows: Ints) -> float | None:
-    """Return (n - 1) / (last start - first start); the drain at the end is no rate."""
+    """Return (n - 1) / (last start - first start); the drain at the end is no rate.
+
+    Breaks of a run that was resumed are no part of that time.
+    """
     sent = frame.known("sent_s", rows)
-    lasted = float(np.ptp(sent)) if len(sent) > 1 else 0.0
+    if len(sent) < 2:
+        return None
+    lasted = frame.lasted(float(sent.min()), float(sent.max()))
     return (len(sent) - 1) / lasted if lasted > 0 else None
 
 

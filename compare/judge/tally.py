@@ -8,7 +8,7 @@ import msgspec
 from data.row import Timing
 from providers.outcome import Blame, Outcome
 
-SPARED = frozenset({Outcome.DROPPED, Outcome.LOST})
+SPARED = frozenset({Outcome.DROPPED, Outcome.LOST, Outcome.POLICY_REFUSED})
 
 OK, FAILED, INTERRUPTED, SET_ASIDE = "ok", "failed", "interrupted", "set_aside"
 """The fates of requests, as `Tally` counts them."""
@@ -29,7 +29,7 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     """What became of some requests: `n` = ok + failed + interrupted + set aside.
 
     Interrupted ones were cut off by us: neither ok nor failed. Set aside are those
-    that no host can answer for: dropped, lost, or failed by our own doing.
+    that no host can answer for: dropped, lost, withheld, or failed by our own doing.
     `n_attempted` leaves these out; `success_share` is ok / (ok + failed), or None.
     """
 

@@ -42,18 +42,6 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     bound: float | None = None
 
 
-SPENT = Reason(
-    code="budget_reached", text="its budget was reached: not all of the plan was sent"
-)
-EARLY = {
-    "budget": SPENT,
-    "threshold": Reason(
-        code="threshold_failed", text="a threshold failed: not all of the plan was sent"
-    ),
-}
-"""Why a run ended before its plan: no fault of it, but later readers should know."""
-
-
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """`valid`, `degraded` or `invalid`, and why."""
 

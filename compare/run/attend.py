@@ -8,11 +8,12 @@ from compare.run.budget import Budget, billed, worst_of
 from compare.run.calm import calm
 from compare.run.clock import RealClock
 from compare.run.config import Job
-from compare.run.engine import Engine, Part, Result
+from compare.run.engine import Engine, Part
 from compare.run.gate import Ceiling
 from compare.run.measure import Context, measure
 from compare.run.monitor import Monitor, marked
 from compare.run.prepare import Run
+from compare.run.sender import Result
 from data.row import CheckRow, Row
 from providers.provider import Deadlines
 from providers.reply import Reply
@@ -69,6 +70,10 @@ def context(run: Run, origin: int, worker: int = 0) -> Context:
         checks=_checks(run),
         seed=run.plan.seed,
         worker=worker,
+        deadlines={
+            scene: msgspec.json.encode(limits).decode()
+            for scene, limits in _patience(run.job).items()
+        },
     )
 
 
@@ -110,6 +115,7 @@ def _engine(
         },
         interrupt=wire.interrupt,
         part=part,
+        rest=run.rest,
     )
 
 

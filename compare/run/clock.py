@@ -4,6 +4,9 @@ import asyncio
 from time import perf_counter_ns
 from typing import Protocol
 
+GRAIN_NS = 1_000_000
+"""How exact the timers of an event loop are."""
+
 
 class Clock(Protocol):
     """Monotonic nanoseconds and a wait; tests give one whose time is virtual."""
@@ -27,9 +30,11 @@ class RealClock:
     async def until(self, moment: int) -> None:
         """Sleep until the moment is reached, never less.
 
-        The event loop's timers are in ms and may fire early: the rest is spent
+        The event loop's timers are in ms, early or late: the last of them is spent
         yielding to it, so that what arrives meanwhile is read at once.
         """
-        await asyncio.sleep(max((moment - perf_counter_ns()) / 1e9, 0.0))
-        while perf_counter_ns() < moment:  # noqa: ASYNC110 - a spin of under 1 ms
+        left = moment - perf_counter_ns()
+        if left > GRAIN_NS:
+            await asyncio.sleep((left - GRAIN_NS) / 1e9)
+        while perf_counter_ns() < moment:  # noqa: ASYNC110 - a spin of about 1 ms
             await asyncio.sleep(0)

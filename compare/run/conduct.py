@@ -5,25 +5,32 @@ import os
 import platform
 import sqlite3
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import metadata
 from time import perf_counter_ns
 
 import msgspec
 
 from compare.run.attend import Drive, attend
-from compare.run.config import redacted
 from compare.run.engine import Engine
 from compare.run.fleet import spread
-from compare.run.monitor import Health, Monitor
+from compare.run.monitor import Health, Monitor, merged
 from compare.run.prepare import Run
+from compare.run.record import redacted
+from compare.run.resume import Resumed
 from compare.run.tally import Sending, Tally
 from data.row import CheckRow, Row, RunRow
 from data.store import Store
+from providers.secret import forms, mask
 from scenarios.plan import plan_hash
 
-Judge = Callable[[Health | None, int, str | None], tuple[str, str]]
-"""From how the bench fared (None: unknown) and how many of its workers were lost, to a
-validity and its reasons, as a JSON list."""
+Judge = Callable[[Health | None, int, str | None, str], tuple[str, str]]
+"""From how the bench fared (None: unknown), how many of its workers were lost, why it
+stopped early and each time that it was resumed (as in `runs.resumed`), to a validity
+and its reasons, as a JSON list."""
+
+STATUS = {"interrupted": "interrupted", "store": "interrupted", "crashed": "crashed"}
+"""The status of a run by why it stopped early; of all others it is `done`."""
 
 
 async def conduct(
@@ -37,6 +44,7 @@ async def conduct(
     monitor: Monitor | None = None,
     judge: Judge | None = None,
     floor: str | None = None,
+    after: Resumed | None = None,
 ) -> tuple[Tally, str | None]:
     """Carry out a run and return its tally, and why it stopped early (or None).
 
@@ -44,64 +52,114 @@ async def conduct(
     the one and look at the other; `watch` is given each row. `limit_nusd` is what may
     be spent. `drive` makes the engine go; by default it runs the whole plan. `judge`
     says at the end what the run is worth; without it nobody does. `floor` is the
-    bench's own error, JSON, None when it was not measured.
+    bench's own error, JSON, None when it was not measured. `after` is what was there
+    of a run that is resumed.
     """
-    tally = Tally()
-    monitor = monitor or Monitor()
-    engines: list[Sending] = []
-
-    def begin(engine: Sending) -> None:
-        engines.append(engine)
-        if ready is not None:
-            ready(engine, tally)
-
-    def keep(row: Row, checks: Sequence[CheckRow]) -> None:
-        tally.add(row)
-        store.emit(row, checks)
-        if watch is not None:
-            watch(row)
-        if store.failed is not None:
-            # Rows that cannot be kept are not worth their price: send no more.
-            engines[0].stop("store")
-
-    store.begin_run(_run_row(run, floor))
+    desk = _Desk(run, store, ready, watch)
+    origin = perf_counter_ns() if after is None else after.origin()
+    resumed = "[]" if after is None else after.history(origin)
+    if after is None:
+        store.begin_run(_run_row(run, floor))
+    else:
+        store.resume_run(run.run_id, resumed)
     stopped: str | None = "crashed"
     health: Health | None = None
     try:
         if run.job.workers > 1 and drive is Engine.run:
-            stopped, tally.lost_workers, health = await spread(
-                run,
-                keep,
-                run.job.workers,
-                origin=perf_counter_ns(),
-                limit_nusd=limit_nusd,
-                ready=begin,
-            )
+            stopped, health = await desk.spread(origin, limit_nusd)
         else:
+            monitor = monitor or Monitor()
             stopped = await attend(
                 run,
-                keep,
-                origin=perf_counter_ns(),
+                desk.keep,
+                origin=origin,
                 limit_nusd=limit_nusd,
-                ready=begin,
+                ready=desk.begin,
                 drive=drive,
                 monitor=monitor,
             )
             health = monitor.health()
     finally:
-        status = stopped if stopped in {"interrupted", "crashed"} else "done"
-        judged = None
-        if judge is not None and stopped != "crashed":
-            judged = judge(health, tally.lost_workers, stopped)
+        health = _whole(health, after)
+        verdict = _judged(judge, health, desk.tally.lost_workers, stopped, resumed)
         store.end_run(
             run.run_id,
-            status=status,
-            validity=judged[0] if judged else None,
-            reasons=judged[1] if judged else "[]",
+            status=STATUS.get(stopped or "", "done"),
+            validity=verdict[0],
+            reasons=verdict[1],
             ended_at=_now(),
             health=None if health is None else _json(health),
         )
-    return tally, stopped
+    return desk.tally, stopped
+
+
+class _Desk:
+    """Where the rows of a run come in: counted, stored, and shown to who watches."""
+
+    def __init__(
+        self,
+        run: Run,
+        store: Store,
+        ready: Callable[[Sending, Tally], None] | None,
+        watch: Callable[[Row], None] | None,
+    ) -> None:
+        self._run = run
+        self._store = store
+        self.tally = Tally()
+        self._ready = ready
+        self._watch = watch
+        self._engine: Sending | None = None
+
+    def begin(self, engine: Sending) -> None:
+        """Take note of what sends, just before the first request."""
+        self._engine = engine
+        if self._ready is not None:
+            self._ready(engine, self.tally)
+
+    def keep(self, row: Row, checks: Sequence[CheckRow]) -> None:
+        """Take one row."""
+        self.tally.add(row)
+        self._store.emit(row, checks)
+        if self._watch is not None:
+            self._watch(row)
+        if self._store.failed is not None and self._engine is not None:
+            # Rows that cannot be kept are not worth their price: send no more.
+            self._engine.stop("store")
+
+    async def spread(
+        self, origin: int, limit_nusd: int | None
+    ) -> tuple[str | None, Health | None]:
+        """Share the run among its workers; return why it stopped, and their health."""
+        run, workers = self._run, self._run.job.workers
+        stopped, self.tally.lost_workers, health = await spread(
+            run,
+            self.keep,
+            workers,
+            origin=origin,
+            limit_nusd=limit_nusd,
+            ready=self.begin,
+        )
+        return stopped, health
+
+
+def _judged(
+    judge: Judge | None,
+    health: Health | None,
+    lost: int,
+    stopped: str | None,
+    resumed: str,
+) -> tuple[str | None, str]:
+    """Return the validity and the reasons of a run, None and none if nobody judges."""
+    if judge is None or stopped == "crashed":
+        return None, "[]"
+    return judge(health, lost, stopped, resumed)
+
+
+def _whole(health: Health | None, after: Resumed | None) -> Health | None:
+    """Return how the bench fared in all parts of a run of which that is known."""
+    earlier = None if after is None else after.record.health
+    parts = [] if earlier is None else [msgspec.json.decode(earlier, type=Health)]
+    return merged([*parts, *([] if health is None else [health])])
 
 
 def _now() -> str:
@@ -109,7 +167,9 @@ def _now() -> str:
 
 
 def _run_row(run: Run, floor: str | None) -> RunRow:
-    job = redacted(run.job, run.plan.salt)
+    secrets = (secret for provider in run.providers for secret in provider.secrets)
+    # A key may stand in the job by mistake: in `extra_body`, a tag, a model's name.
+    hidden = partial(mask, spelled=forms(secrets))
     priced = {name: msgspec.to_builtins(p) for name, p in run.job.prices.items()}
     return RunRow(
         run_id=run.run_id,
@@ -117,10 +177,10 @@ def _run_row(run: Run, floor: str | None) -> RunRow:
         started_at=_now(),
         status="running",
         plan_hash=plan_hash(run.plan),
-        job=_json(job),
+        job=hidden(_json(redacted(run.job, run.plan.salt))),
         versions=_json(_versions()),
         machine=_json(_machine()),
-        tags=_json(run.job.tags),
+        tags=hidden(_json(run.job.tags)),
         prices=_json(priced),
         providers=_json(run.plan.providers),
         scenarios=_json([scene.name for scene in run.plan.scenarios]),

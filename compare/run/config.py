@@ -1,22 +1,18 @@
 """The job: a TOML file and the flags over it, checked whole before anything is sent."""
 
-import datetime as dt
 import tomllib
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from compare.run.hosts import HostTable, ad_hoc, host, list_price, table_of
-from compare.run.hosts import variable_name as _variable
+from compare.run.choose import Choice, chosen, refuse_twice
+from compare.run.hosts import host
 from compare.run.mistakes import JobError
-from data import prices
+from compare.run.money import nusd, price_of_each, refuse_unpriced
 from data.prices import Price
-from providers.provider import Deadlines, Provider, without_credentials
-from providers.registry import endpoints, nearest
-from providers.secret import redact
+from providers.provider import Deadlines, Provider
 from scenarios import load as loads
 from scenarios import scenario as scenes
 from scenarios.form import durations, refuse_unknown
@@ -28,6 +24,7 @@ DEFAULT_SCENARIO = "chat-1k"
 SECTIONS = (
     "provider", "scenario", "load", "deadlines", "budget", "probe", "slo", "thresholds"
 )  # fmt: skip
+LISTS = {"provider", "scenario", "thresholds"}
 OBJECTIVES = ("ttft", "ttfa", "ttft_due", "e2e", "e2e_due", "tpot")
 NOT_YET = ("alert", "store", "serve")
 """Parts of the job file that this version cannot honour, and so does not accept."""
@@ -86,79 +83,45 @@ def read(
     """
     table = _toml(path) if path else {}
     where = str(path) if path else "command line"
-    tables = _host_tables(table.get("provider", []), flags, where)
-    chosen = [host(each, f"{where}: provider {each.name}") for each in tables]
-    providers = tuple(provider for provider, _ in chosen)
-    _refuse_twice([provider.name for provider in providers])
-    given = {p.name: price for p, price in chosen if price is not None}
-    budget = _budget(table.get("budget", {}), where)
+    found = [
+        host(each, f"{where}: provider {each.name}")
+        for each in chosen(table.get("provider", []), _choice(flags), where)
+    ]
+    providers = tuple(provider for provider, _ in found)
+    refuse_twice([provider.name for provider in providers])
+    given = {p.name: price for p, price in found if price is not None}
     shape = {**table.get("load", {}), **flags.load}
     connection = shape.pop("connection", "warm")
-    workers = shape.pop("workers", 1)
+    budget = _budget(table.get("budget", {}), where)
     job = Job(
         providers=providers,
-        prices=_prices(providers, given, flags),
+        prices=price_of_each(providers, given, flags.prices),
         scenarios=_scenarios(table.get("scenario", []), flags, where, default_scenario),
+        workers=_workers(shape.pop("workers", 1), f"{where}: load.workers"),
         load=loads.read(shape, f"{where}: load"),
         cold=flags.cold or _is_cold(connection, f"{where}: load.connection"),
         deadlines=_deadlines(table.get("deadlines", {}), where),
-        budget_nusd=_nusd(flags.budget, "--budget") or budget.get("run"),
-        day_nusd=budget.get("day"),
         tags=_tags(flags.tags),
-        workers=_workers(workers, f"{where}: load.workers"),
-        thresholds=(
-            *_thresholds(table.get("thresholds", []), where),
-            *flags.thresholds,
-        ),
+        thresholds=_thresholds(table.get("thresholds", []), where) + flags.thresholds,
         slo=flags.slo or _slo(table.get("slo", {}), where),
         source=str(path) if path else "",
+        budget_nusd=nusd(flags.budget, "--budget") or budget.get("run"),
+        day_nusd=budget.get("day"),
         **_probe(table.get("probe", {}), where),
     )
-    _refuse_unpriced(job)
+    if job.budget_nusd is not None or job.day_nusd is not None:
+        refuse_unpriced(job.providers, job.prices)
     _refuse_idle_workers(job, where)
     return job
 
 
-def redacted(job: Job, salt: str) -> dict[str, Any]:
-    """Return the job as JSON-able data without keys, and the salt of its prompts."""
-    return {
-        "providers": [_public(provider) for provider in job.providers],
-        "scenarios": [
-            {
-                "name": s.name,
-                "version": s.scenario_version,
-                "source": Path(s.source).name,
-            }
-            for s in job.scenarios
-        ],
-        "load": msgspec.to_builtins(job.load),
-        "connection": "cold" if job.cold else "warm",
-        "workers": job.workers,
-        "deadlines": msgspec.to_builtins(job.deadlines),
-        "budget_nusd": job.budget_nusd,
-        "thresholds": list(job.thresholds),
-        "slo": dict(job.slo),
-        "salt": salt,
-        "source": Path(job.source).name,
-    }
-
-
-def _public(provider: Provider) -> dict[str, Any]:
-    """Return what may be stored of a host: no key, no header's value, no password.
-
-    Of `extra_body` the text is redacted, since a host may want a token in it.
-    """
-    facts = {
-        name: value
-        for name in HostTable.__struct_fields__
-        if (value := getattr(provider, name, None)) not in (None, {}, ())
-    }
-    facts["headers"] = sorted(provider.headers)
-    if provider.proxy:
-        facts["proxy"] = without_credentials(provider.proxy)
-    if provider.extra_body:
-        facts["extra_body"] = redact(msgspec.json.encode(provider.extra_body).decode())
-    return facts
+def _choice(flags: Flags) -> Choice:
+    return Choice(
+        names=flags.providers,
+        model=flags.model,
+        dialect=flags.dialect,
+        keys=flags.api_key_env,
+    )
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -181,7 +144,7 @@ def _toml(path: Path) -> dict[str, Any]:
         rows = table.get(key, [])
         if not isinstance(rows, list) or not all(isinstance(r, dict) for r in rows):
             raise JobError(f"{path}: write {key} as [[{key}]], once for each")
-    for key in set(SECTIONS) - {"provider", "scenario", "thresholds"}:
+    for key in set(SECTIONS) - LISTS:
         if not isinstance(table.get(key, {}), dict):
             raise JobError(f"{path}: write {key} as a table, [{key}]")
     return table
@@ -192,145 +155,6 @@ def _known_keys(table: Mapping[str, Any], known: tuple[str, ...], where: str) ->
         refuse_unknown(table, known, where)
     except ScenarioError as error:
         raise JobError(str(error)) from None
-
-
-# ---------------------------------------------------------------------- hosts
-
-
-def _host_tables(
-    rows: list[dict[str, Any]], flags: Flags, where: str
-) -> list[HostTable]:
-    """Return the chosen hosts in order: the flags' choice, or all of the file."""
-    in_file = {}
-    for number, row in enumerate(rows, 1):
-        each = table_of(row, f"{where}: provider {row.get('name', number)}")
-        in_file[each.name] = each
-    if len(in_file) < len(rows):
-        _refuse_twice([row["name"] for row in rows])
-    if not flags.providers:
-        if not in_file:
-            raise JobError(
-                "no host to measure: name some with -p NAME or -p NAME=BASE_URL "
-                "(h2h providers lists the known ones; h2h demo needs none)"
-            )
-        tables = list(in_file.values())
-    else:
-        tables = [_from_flag(text, in_file, flags, where) for text in flags.providers]
-    return _with_key_names(tables, flags)
-
-
-def _from_flag(
-    text: str, in_file: Mapping[str, HostTable], flags: Flags, where: str
-) -> HostTable:
-    name, url = ad_hoc(text)
-    if url is not None:
-        return HostTable(
-            name=name,
-            base_url=url,
-            model=flags.model,
-            dialect=flags.dialect or "generic",
-        )
-    if name in in_file:
-        return in_file[name]
-    if in_file and name not in endpoints() and not name.startswith("openrouter@"):
-        hint = nearest(name, [*in_file, *endpoints()])
-        raise JobError(f"-p {name}: neither in {where} nor known: {hint}")
-    listed = endpoints().get(name)
-    wants_model = listed is not None and not listed.model
-    return HostTable(name=name, model=flags.model if wants_model else None)
-
-
-def _with_key_names(tables: list[HostTable], flags: Flags) -> list[HostTable]:
-    """Apply --api-key-env: NAME=VAR, or VAR alone for the one ad-hoc host."""
-    named: dict[str, str] = {}
-    for text in flags.api_key_env:
-        name, equals, variable = text.partition("=")
-        if not equals:
-            own = [ad_hoc(each)[0] for each in flags.providers if "=" in each]
-            if len(own) != 1:
-                raise JobError(
-                    f"--api-key-env needs NAME=VARIABLE with {len(own)} ad-hoc hosts"
-                )
-            name, variable = own[0], text
-        named[name] = _variable(variable, "--api-key-env")
-    for name in named:
-        if name not in {table.name for table in tables}:
-            hint = nearest(name, [table.name for table in tables])
-            raise JobError(f"--api-key-env {name}: no such host in this run: {hint}")
-    return [
-        msgspec.structs.replace(table, api_key_env=named[table.name])
-        if table.name in named
-        else table
-        for table in tables
-    ]
-
-
-def _refuse_twice(names: list[str]) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            raise JobError(f"host {name!r} is named twice: give one another name")
-
-
-# ---------------------------------------------------------------------- money
-
-
-def _prices(
-    providers: tuple[Provider, ...], given: dict[str, Price], flags: Flags
-) -> dict[str, Price]:
-    """Return the price of each host: --price, else the job's, else the price list."""
-    listed, today = prices.load(), dt.datetime.now(dt.UTC).date()
-    found = {
-        provider.name: price
-        for provider in providers
-        if (price := list_price(provider, listed, today)) is not None
-    }
-    found |= given
-    names = [provider.name for provider in providers]
-    for text in flags.prices:
-        price = prices.parse(text)
-        if price.host not in names:
-            hint = nearest(price.host, names)
-            raise JobError(f"--price {price.host}: no such host in this run: {hint}")
-        found[price.host] = price
-    return found
-
-
-def _budget(table: Mapping[str, Any], where: str) -> dict[str, int]:
-    _known_keys(table, ("run", "day"), f"{where}: budget")
-    limits = {
-        key: _nusd(value, f"{where}: budget.{key}") for key, value in table.items()
-    }
-    return {key: value for key, value in limits.items() if value is not None}
-
-
-def _nusd(value: object, where: str) -> int | None:
-    if value is None:
-        return None
-    try:
-        usd = Decimal(str(value).removeprefix("$"))
-    except InvalidOperation:
-        usd = Decimal(0)
-    if isinstance(value, bool) or not usd.is_finite() or not 0 < usd < 10**9:
-        raise JobError(f"{where}: {value!r} is no amount; give USD above 0, such as 5")
-    return int(usd.scaleb(9))
-
-
-def _refuse_unpriced(job: Job) -> None:
-    """Refuse a budget that could not be kept: a host without a price has no bound."""
-    if job.budget_nusd is None and job.day_nusd is None:
-        return
-    for provider in job.providers:
-        price = job.prices.get(provider.name)
-        if price is None or prices.worst_case(price, 1, 1) is None:
-            raise JobError(
-                f"a budget needs a price for host {provider.name!r} "
-                f"(model {provider.model!r}): give --price "
-                f"{provider.name}=INPUT,OUTPUT,CACHED in USD per 1M tokens, or price "
-                "in its [[provider]]"
-            )
-
-
-# ------------------------------------------------------------- all the rest
 
 
 def _scenarios(
@@ -351,6 +175,11 @@ def _scenarios(
         scene = scenes.load(name)
         chosen.append(scenes.override(scene, **changes) if changes else scene)
     return tuple(chosen)
+
+
+def _budget(table: Mapping[str, Any], where: str) -> dict[str, int | None]:
+    _known_keys(table, ("run", "day"), f"{where}: budget")
+    return {key: nusd(table[key], f"{where}: budget.{key}") for key in table}
 
 
 def _deadlines(table: Mapping[str, Any], where: str) -> Deadlines:

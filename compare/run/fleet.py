@@ -14,8 +14,9 @@ import msgspec
 
 from compare.run import lost
 from compare.run.attend import Emit, context
+from compare.run.brake import SETTLE_S
 from compare.run.calm import calm
-from compare.run.engine import SETTLE_S
+from compare.run.fuse import Fuse
 from compare.run.letters import Order, Report, Rows, framed, letters, read_report
 from compare.run.measure import measure
 from compare.run.mistakes import SetupError
@@ -23,6 +24,8 @@ from compare.run.monitor import Health, merged
 from compare.run.prepare import Run
 from compare.run.tally import Sending
 from compare.run.worker import SIGNALS, Task, connected, work
+from data.row import Row
+from providers.outcome import Blame, Outcome
 from providers.provider import ProviderError
 from scenarios.plan import Plan, count
 
@@ -103,6 +106,9 @@ class Fleet:
         self._origin = origin
         self._members: list[Member] = []
         self._kept = bytearray(_counted(run.plan))
+        for seq in run.rest.done if self._kept else ():
+            self._kept[seq] = True
+        self._fuse = Fuse()
         self._killing: asyncio.TimerHandle | None = None
         self.stopped: str | None = None
 
@@ -187,6 +193,7 @@ class Fleet:
         for row, checks in report.rows:
             self._note(member, row.seq)
             self._keep(row, checks)
+            self._mind(row)
         if report.stopped is not None and self.stopped is None:
             # One share of the budget is spent: at less than the whole load the others
             # would measure something else.
@@ -195,6 +202,15 @@ class Fleet:
         member.ready |= report.ready
         if report.over or report.ready:
             self._start_if_ready()
+
+    def _mind(self, row: Row) -> None:
+        """Have no worker ask a host that has refused the key too often in all."""
+        told = row.outcome == Outcome.POLICY_REFUSED and row.blame == Blame.ACCOUNT
+        fresh = told and row.provider not in self._fuse.blown
+        if self._fuse.note(row.provider, row.outcome) or fresh:
+            self._fuse.blown.add(row.provider)
+            for member in self._members:
+                member.order(Order(refuse=row.provider))
 
     def _note(self, member: Member, seq: int) -> None:
         member.open.discard(seq)

@@ -50,16 +50,3 @@ class Gate:
         """Give the place back."""
         if self._slots is not None:
             self._slots.release()
-
-
-async def enter_all(gates: list[Gate]) -> None:
-    """Enter several gates, or none of them."""
-    entered: list[Gate] = []
-    try:
-        for gate in gates:
-            await gate.enter()
-            entered.append(gate)
-    except BaseException:
-        for gate in entered:
-            gate.leave()
-        raise

@@ -17,9 +17,14 @@ from providers.secret import Secret
 from scenarios.form import refuse_unknown
 from scenarios.request import Effort, ScenarioError
 
+LONGEST_KEY_FILE = 65_536
+
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@/-]{0,79}")
-_KEY_HEADERS = frozenset({"authorization", "x-api-key", "api-key", "cookie"})
+_KEY_HEADER = re.compile(
+    r"auth(?!or$)|key|token|secret|cookie|passw|credential|signature", re.IGNORECASE
+)
+_KEY_LIKE = re.compile(r"(?=.*[a-z])(?=.*[0-9]).{16,}")
 
 
 class HostTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -85,22 +90,40 @@ def ad_hoc(text: str) -> tuple[str, str | None]:
 def with_key(provider: Provider, env: Mapping[str, str] | None = None) -> Provider:
     """Return the provider with its key out of the environment.
 
-    The variable VAR, or else the file that VAR_FILE names, holds the key. Raises
-    SetupError when neither is there.
+    The variable VAR, or else the file that VAR_FILE names, holds the key; so with the
+    headers that are `env:VAR`. Other headers stand in the job and are no secret: to
+    mask their values would blank plain words of answers. Raises SetupError when
+    neither is there.
     """
     env = os.environ if env is None else env
-    headers = {
-        name: _header(provider, name, value, env)
-        for name, value in provider.headers.items()
+    secret = {
+        name: Secret(_header(provider, name, variable, env))
+        for name, variable in _header_variables(provider).items()
     }
+    plain = {n: value for n, value in provider.headers.items() if n not in secret}
     return msgspec.structs.replace(
-        provider, api_key=_key(provider, env), secret_headers=headers, headers={}
+        provider, api_key=_key(provider, env), secret_headers=secret, headers=plain
     )
+
+
+def remarks(provider: Provider, env: Mapping[str, str] | None = None) -> list[str]:
+    """Return what is odd about a host's keys without being wrong, without any key."""
+    env = os.environ if env is None else env
+    names = [provider.api_key_env, *_header_variables(provider).values()]
+    return [
+        f"{where}: spaces or line ends around the key were taken off"
+        for name in names
+        if name is not None
+        for where, text in [_raw(name, env)]
+        # A file's last line ends as lines do.
+        if text != text.strip() and (where == name or text != text.strip() + "\n")
+    ]
 
 
 def variable_name(text: str, where: str) -> str:
     """Return the name of a variable, refusing what looks like a key itself."""
-    if not _VARIABLE.fullmatch(text) or text.startswith(("sk-", "sk_")):
+    looks_like_key = text.startswith("sk_") or _KEY_LIKE.fullmatch(text)
+    if not _VARIABLE.fullmatch(text) or (looks_like_key and text not in os.environ):
         raise JobError(
             f"{where}: expected the NAME of an environment variable, such as "
             "OURTOKEN_API_KEY; a key itself is never given here"
@@ -148,12 +171,7 @@ def _check(provider: Provider) -> None:
         )
     if provider.api_key_env is not None:
         variable_name(provider.api_key_env, f"api_key_env of host {provider.name!r}")
-    for name, value in provider.headers.items():
-        if name.lower() in _KEY_HEADERS and not value.startswith("env:"):
-            raise ProviderError(
-                f"headers.{name} of host {provider.name!r} would hold a key: write "
-                '"env:VARIABLE", or use api_key_env'
-            )
+    _check_headers(provider)
     for name, least in (("rpm", 0), ("concurrency", 0)):
         value = getattr(provider, name)
         if value is not None and not value > least:
@@ -180,38 +198,63 @@ def _key(provider: Provider, env: Mapping[str, str]) -> Secret | None:
     return Secret(key)
 
 
+def _check_headers(provider: Provider) -> None:
+    for name, value in provider.headers.items():
+        where = f"headers.{name} of host {provider.name!r}"
+        if value.startswith("env:"):
+            variable_name(value.removeprefix("env:"), where)
+        elif _KEY_HEADER.search(name):
+            raise ProviderError(
+                f'{where} would hold a key: write "env:VARIABLE", or use api_key_env'
+            )
+
+
+def _header_variables(provider: Provider) -> dict[str, str]:
+    """Return the variable of each header that comes out of the environment."""
+    return {
+        name: value.removeprefix("env:")
+        for name, value in provider.headers.items()
+        if value.startswith("env:")
+    }
+
+
 def _header(
-    provider: Provider, name: str, value: str, env: Mapping[str, str]
-) -> Secret:
-    if not value.startswith("env:"):
-        return Secret(value)
-    variable = value.removeprefix("env:")
+    provider: Provider, name: str, variable: str, env: Mapping[str, str]
+) -> str:
     found = _value(variable, env)
     if not found:
         raise SetupError(
             f"host {provider.name}: headers.{name} takes the environment variable "
             f"{variable}, which is not set; export it and run again"
         )
-    return Secret(found)
+    return found
 
 
 def _value(variable: str, env: Mapping[str, str]) -> str:
-    path = env.get(f"{variable}_FILE")
-    if variable not in env and path:
-        try:
-            return Path(path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SetupError(
-                f"{variable}_FILE={path}: cannot be read ({type(error).__name__}); "
-                "give a readable file that holds the key alone"
-            ) from None
-    value = env.get(variable, "").strip()
-    if not value.isascii() or not value.isprintable():
+    where, text = _raw(variable, env)
+    value = text.strip()
+    if not value.isascii() or (value and not value.isprintable()):
         raise SetupError(
-            f"{variable} holds characters that no key has (not printable ASCII); "
+            f"{where} holds characters that no key has (not printable ASCII); "
             "copy the key again"
         )
     return value
+
+
+def _raw(variable: str, env: Mapping[str, str]) -> tuple[str, str]:
+    """Return where a key stands, and it as it stands there: "" if nowhere."""
+    path = env.get(f"{variable}_FILE")
+    if variable in env or not path:
+        return variable, env.get(variable, "")
+    where = f"{variable}_FILE={path}"
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            return where, file.read(LONGEST_KEY_FILE)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SetupError(
+            f"{where}: cannot be read ({type(error).__name__}); "
+            "give a readable file that holds the key alone"
+        ) from None
 
 
 def table_of(raw: Mapping[str, Any], where: str) -> HostTable:

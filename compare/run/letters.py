@@ -49,9 +49,13 @@ class Report(msgspec.Struct, Generic[RowsT], frozen=True, kw_only=True):
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker is told: the start of a segment (ns), to stop, to end at once."""
+    """What a worker is told: the start of a segment (ns), to stop, to end at once.
+
+    `refuse` names a host that is to be sent nothing more.
+    """
 
     start: int | None = None
+    refuse: str | None = None
     stop: str | None = None
     finish: bool = False
 

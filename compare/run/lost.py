@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Collection, Iterator
 
-from compare.run.engine import Result
+from compare.run.sender import Result
 from providers.outcome import BLAME, Outcome
 from providers.reply import Reply
 from scenarios.plan import Plan, Segment, lanes, segments, units

@@ -1,12 +1,13 @@
 """From a Reply to a Row: counts and gaps, the stream's label, the cost, the checks."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
+from operator import sub
 from typing import Any
 
 import msgspec
 
-from compare.run.engine import Result
+from compare.run.sender import Result
 from data.prices import Cost, Price, cost
 from data.row import CheckRow, Row
 from data.timeline import pack
@@ -28,11 +29,15 @@ NO_COST = Cost(
     output_nusd=None,
     total_nusd=None,
 )
+DURATIONS = frozenset({"dns", "connect", "tls"})
 ANSWERED = frozenset({Outcome.OK})
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
-    """What all rows of a run share. `origin` is the run's start on its clock, in ns."""
+    """What all rows of a run share. `origin` is the run's start on its clock, in ns.
+
+    `deadlines` are those in force, as JSON, by scenario.
+    """
 
     run_id: str
     origin: int
@@ -41,6 +46,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     checks: Callable[[str, str], Sequence[Check]]
     seed: int
     worker: int = 0
+    deadlines: Mapping[str, str] = {}
 
 
 def measure(result: Result, context: Context) -> tuple[Row, list[CheckRow]]:
@@ -54,6 +60,7 @@ def measure(result: Result, context: Context) -> tuple[Row, list[CheckRow]]:
     graded = [line.passed for line in verdicts if line.passed is not None]
     spent = _cost(reply, context.prices.get(provider.name))
     usage = reply.usage or Usage()
+    stream = _stream(reply, context.origin)
     request = arrival.request
     row = Row(
         run_id=context.run_id,
@@ -82,9 +89,10 @@ def measure(result: Result, context: Context) -> tuple[Row, list[CheckRow]]:
         nonce=request.nonce,
         seed=context.seed,
         load=_load(result),
+        deadlines=context.deadlines.get(arrival.scenario, "{}"),
         worker=context.worker,
         **_stamps(result, context.origin),
-        **_stream(reply, context.origin),
+        **stream,
         prompt_tokens=usage.prompt_tokens,
         cached_tokens=usage.cached_tokens,
         cache_write_tokens=usage.cache_write_tokens,
@@ -102,7 +110,7 @@ def measure(result: Result, context: Context) -> tuple[Row, list[CheckRow]]:
         price_id=_price_id(context.prices.get(provider.name)),
         outcome=reply.outcome,
         blame=reply.blame,
-        flags=_json(sorted(_flags(result, spent))),
+        flags=_json(sorted(_flags(result, stream.get("stream_label"), spent))),
         http_status=reply.http_status,
         error_code=reply.error_code,
         error_excerpt=reply.error_excerpt,
@@ -125,25 +133,33 @@ def stream_label(reply: Reply) -> str | None:
     the events in one read with their forerunner.
     """
     times = [at for at, kind in reply.timeline if kind]
+    return _label(reply, times, _gaps(times))
+
+
+def _label(reply: Reply, times: Sequence[int], gaps: Sequence[int]) -> str | None:
     if not times:
         return None
     if not reply.streamed:
         return "not_streamed"
     tokens = reply.usage.completion_tokens if reply.usage else None
-    if len(times) == 1:
+    if not gaps:
         return "true" if tokens == 1 else "single_block"
     sent = reply.stamps.sent
     if sent is not None and times[-1] - times[0] < BUFFERED_SHARE * (times[-1] - sent):
         return "buffered"
-    gaps = _gaps(times)
-    bundled = sum(gap < SAME_READ_NS for gap in gaps) / len(gaps)
+    bundled = _share_below(gaps, SAME_READ_NS)
     if bundled > 0.5 or (tokens or 0) / len(times) >= TOKENS_AN_EVENT:
         return "coalesced"
     return "true"
 
 
 def _gaps(times: Sequence[int]) -> list[int]:
-    return [later - sooner for sooner, later in pairwise(times)]
+    """Return the gaps between moments, the shortest first."""
+    return sorted(map(sub, times[1:], times))
+
+
+def _share_below(ordered: Sequence[int], limit: int) -> float:
+    return bisect_left(ordered, limit) / len(ordered)
 
 
 def _nearest_rank(ordered: Sequence[int], share: float) -> int:
@@ -152,13 +168,15 @@ def _nearest_rank(ordered: Sequence[int], share: float) -> int:
 
 def _stamps(result: Result, origin: int) -> dict[str, Any]:
     """Return the stamp columns: ns from the run's start, durations as they are."""
-    stamps = msgspec.structs.asdict(result.reply.stamps)
-    durations = {name: stamps.pop(name) for name in ("dns", "connect", "tls")}
-    stamps |= {"due": result.due, "queued": result.queued}
-    moments = {
-        f"{name}_ns": None if at is None else at - origin for name, at in stamps.items()
-    }
-    return moments | {f"{name}_ns": value for name, value in durations.items()}
+    found: dict[str, Any] = {"due_ns": _since(origin, result.due)}
+    for name, at in msgspec.structs.asdict(result.reply.stamps).items():
+        found[f"{name}_ns"] = at if name in DURATIONS else _since(origin, at)
+    found["queued_ns"] = _since(origin, result.queued)
+    return found
+
+
+def _since(origin: int, at: int | None) -> int | None:
+    return None if at is None else at - origin
 
 
 def _stream(reply: Reply, origin: int) -> dict[str, Any]:
@@ -166,8 +184,8 @@ def _stream(reply: Reply, origin: int) -> dict[str, Any]:
     if reply.http_status is None:
         return {}
     times = [at for at, kind in reply.timeline if kind]
-    gaps = sorted(_gaps(times))
-    arguments = "".join(call.arguments for call in reply.tool_calls)
+    gaps = _gaps(times)
+    arguments = "".join([call.arguments for call in reply.tool_calls])
     output = reply.content + arguments
     return {
         "n_events": len(reply.timeline),
@@ -176,10 +194,8 @@ def _stream(reply: Reply, origin: int) -> dict[str, Any]:
         "gap_p50_ns": _nearest_rank(gaps, 0.5) if gaps else None,
         "gap_p99_ns": _nearest_rank(gaps, 0.99) if gaps else None,
         "gap_max_ns": gaps[-1] if gaps else None,
-        "zero_gap_share": (
-            sum(gap < NEAR_ZERO_NS for gap in gaps) / len(gaps) if gaps else None
-        ),
-        "stream_label": stream_label(reply),
+        "zero_gap_share": _share_below(gaps, NEAR_ZERO_NS) if gaps else None,
+        "stream_label": _label(reply, times, gaps),
         "output_chars": len(output),
         "output_bytes": len((output + reply.reasoning).encode("utf-8", "replace")),
         "reasoning_chars": len(reply.reasoning),
@@ -214,10 +230,12 @@ def _price_id(price: Price | None) -> str | None:
     return None if price is None else price.id
 
 
-def _flags(result: Result, spent: Cost) -> set[Flag]:
+def _flags(result: Result, label: str | None, spent: Cost) -> set[Flag]:
     flags = set(result.reply.flags)
-    if stream_label(result.reply) == "coalesced":
+    if label == "coalesced":
         flags.add(Flag.COALESCED_CHUNKS)
+    if spent.total_nusd and _reported((result.reply.usage or Usage()).cost_usd) == 0:
+        flags.add(Flag.COST_IMPLAUSIBLE)
     if result.worst_nusd and (spent.total_nusd or 0) > result.worst_nusd:
         flags.add(Flag.OVER_RESERVE)
     return flags

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import msgspec
 
-from compare.run.engine import Result
+from compare.run.sender import Result
 from providers.outcome import Flag
 from providers.reply import Stamps
 

@@ -2,11 +2,13 @@
 
 import secrets
 import time
+from collections.abc import Callable
 
 import msgspec
 
 from compare.run.config import Job
 from compare.run.hosts import with_key
+from compare.run.rest import Rest
 from providers.provider import Provider
 from scenarios.plan import Plan
 
@@ -14,13 +16,17 @@ CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """A run that is about to go: its id, plan and job, with keys in the providers."""
+    """A run that is about to go: its id, plan and job, with keys in the providers.
+
+    `rest` is what is left of the plan: all of it, unless the run is resumed.
+    """
 
     run_id: str
     kind: str
     plan: Plan
     job: Job
     providers: tuple[Provider, ...]
+    rest: Rest = Rest()
 
     @property
     def held_back(self) -> frozenset[str]:
@@ -33,8 +39,10 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         return frozenset(self.plan.providers) if whole else ceiled
 
 
-def prepare(job: Job, kind: str = "run", salt: str | None = None) -> Run:
-    """Return a run of a job: a new id and salt, and the keys out of the environment.
+def prepare(
+    job: Job, kind: str = "run", salt: str | None = None, run_id: str | None = None
+) -> Run:
+    """Return a run of a job: by default with a new id and salt; keys are read here.
 
     Raises SetupError when a key is missing; nothing has been sent then.
     """
@@ -45,7 +53,7 @@ def prepare(job: Job, kind: str = "run", salt: str | None = None) -> Run:
         salt=salt or secrets.token_hex(8),
     )
     return Run(
-        run_id=new_id(),
+        run_id=run_id or new_id(),
         kind=kind,
         plan=plan,
         job=job,
@@ -53,7 +61,23 @@ def prepare(job: Job, kind: str = "run", salt: str | None = None) -> Run:
     )
 
 
-def new_id() -> str:
-    """Return a ULID: 48 bits of time in ms and 80 random bits, in Crockford base 32."""
-    number = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
-    return "".join(CROCKFORD[number >> 5 * place & 31] for place in range(25, -1, -1))
+class Ids:
+    """ULIDs: 48 bits of time in ms and 80 random bits, in Crockford base 32.
+
+    Each is greater than the one before, even when the clock was set back meanwhile.
+    """
+
+    def __init__(self, clock_ns: Callable[[], int] = time.time_ns) -> None:
+        self._clock_ns = clock_ns
+        self._last = 0
+
+    def new(self) -> str:
+        """Return the next id."""
+        number = (self._clock_ns() // 1_000_000) << 80 | secrets.randbits(80)
+        self._last = number = max(number, self._last + 1)
+        return "".join(
+            CROCKFORD[number >> 5 * place & 31] for place in range(25, -1, -1)
+        )
+
+
+new_id = Ids().new

@@ -5,7 +5,7 @@ from collections import Counter, deque
 from typing import Protocol
 
 from data.row import Row
-from providers.outcome import UNREACHED
+from providers.outcome import UNREACHED, Blame, Outcome
 
 RECENT = 1000
 
@@ -13,7 +13,10 @@ RECENT = 1000
 class Sending(Protocol):
     """What sends a run's requests, in this process or in several."""
 
-    stopped: str | None
+    @property
+    def stopped(self) -> str | None:
+        """Return why it was stopped early, None while it was not."""
+        ...
 
     @property
     def sent(self) -> int:
@@ -39,6 +42,8 @@ class Tally:
 
     `ttft_ms` holds the last 1,000 of each host: memory stays flat however long it runs.
     `lost_workers` is how many processes of the run died before their work was done.
+    `withheld` rows were not sent, since their host had refused the key too often; they
+    stand in no outcome.
     """
 
     def __init__(self) -> None:
@@ -47,12 +52,16 @@ class Tally:
         self.by_host: dict[str, Counter[str]] = {}
         self.ttft_ms: dict[str, deque[float]] = {}
         self.spent_nusd = 0
+        self.withheld = 0
         self.lost_workers = 0
         self.started = time.monotonic()
 
     def add(self, row: Row) -> None:
         """Count one row."""
         self.rows += 1
+        if row.outcome == Outcome.POLICY_REFUSED and row.blame == Blame.ACCOUNT:
+            self.withheld += 1
+            return
         self.outcomes[row.outcome] += 1
         self.by_host.setdefault(row.provider, Counter())[row.outcome] += 1
         self.spent_nusd += row.cost_nusd or 0

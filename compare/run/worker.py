@@ -105,6 +105,7 @@ class Worker:
         self._writer = writer
         self._engine: Engine | None = None
         self._stop: str | None = None
+        self._refused: set[str] = set()
         self._start: asyncio.Future[int] | None = None
         self._rows: list[msgspec.Raw] = []
         self._begun: list[int] = []
@@ -127,6 +128,8 @@ class Worker:
 
     def _ready(self, engine: Engine) -> None:
         self._engine = engine
+        for host in self._refused:
+            engine.refuse(host)
         if self._stop is not None:
             engine.stop(self._stop)
 
@@ -140,7 +143,7 @@ class Worker:
         self._begun += [arrival.seq for arrival in block]
 
     async def _begin(self, segment: Segment) -> int:
-        """Wait until all workers may start; anything but a start means to stop."""
+        """Wait until all workers may start; an order to stop ends the wait as well."""
         self._start = asyncio.get_running_loop().create_future()
         self.report(ready=True)
         return await self._start
@@ -159,7 +162,11 @@ class Worker:
                 self._engine.stop(order.stop)
         if order.finish and self._engine is not None:
             self._engine.finish_now()
-        if self._start is not None and not self._start.done():
+        if order.refuse is not None:
+            self._refused.add(order.refuse)
+            if self._engine is not None:
+                self._engine.refuse(order.refuse)
+        elif self._start is not None and not self._start.done():
             self._start.set_result(order.start or 0)
 
     async def keep_reporting(self) -> None:

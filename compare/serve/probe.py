@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from compare.run.brake import NS
 from compare.run.clock import RealClock
 from compare.run.config import Job
-from compare.run.engine import NS, Engine
+from compare.run.engine import Engine
 from scenarios.plan import Plan, Segment, Unit, segments, units
 
 ENDLESS = 10**9

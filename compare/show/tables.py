@@ -121,10 +121,10 @@ def runs(found: Sequence[RunRow], counts: dict[str, int]) -> Table:
     """Return a list of runs with their numbers of stored requests."""
     lines = [
         (
-            run.run_id,
-            run.kind,
+            plain(run.run_id, 48),
+            plain(run.kind, 20),
             moment(run.started_at).removesuffix(" UTC"),
-            run.status + (f", {run.validity}" if run.validity else ""),
+            plain(run.status + (f", {run.validity}" if run.validity else ""), 40),
             f"{counts.get(run.run_id, 0):,}",
             ", ".join(plain(name, NAMES) for name in names_in(run.providers)),
         )

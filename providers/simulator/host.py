@@ -159,17 +159,17 @@ class SimulatedHost:
         await _until(start_ns + script.headers_at_ns)
         witness.headers()
         await response.prepare(request)
-        for step in script.steps:
-            await _until(start_ns + step.at_ns)
-            if step.act == "write":
-                witness.chunk(step.kind, step.tokens, step.finish)
-                await response.write(step.data)
-            elif step.act == "stall":
-                start_ns += await self._stall()
-            else:
-                _disconnect(request.transport, reset=step.act == "reset")
-                return response
         with contextlib.suppress(ConnectionResetError):  # the client may be gone
+            for step in script.steps:
+                await _until(start_ns + step.at_ns)
+                if step.act == "write":
+                    witness.chunk(step.kind, step.tokens, step.finish)
+                    await response.write(step.data)
+                elif step.act == "stall":
+                    start_ns += await self._stall()
+                else:
+                    _disconnect(request.transport, reset=step.act == "reset")
+                    return response
             await response.write_eof()
         return response
 

@@ -1,4 +1,4 @@
-"""Serves simulated hosts until told to stop."""
+"""Serves simulated hosts, and the faults of the catalogue, until told to stop."""
 
 import asyncio
 import contextlib
@@ -8,11 +8,19 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from itertools import cycle
 from pathlib import Path
+from random import Random
 
 import msgspec
 
+from providers.provider import ProviderError
+from providers.simulator.catalogue.index import find
+from providers.simulator.catalogue.words import GOOD, streaming
 from providers.simulator.host import SimulatedHost
+from providers.simulator.player import Asked, ByteHost, Play
+
+Announce = Callable[[str, str], None]
 
 
 def serve(
@@ -28,7 +36,7 @@ def serve(
     gap_ms: float | None = None,
     tokens: int | None = None,
     until_stdin_closes: bool = False,
-    announce: Callable[[str, str], None] | None = None,
+    announce: Announce | None = None,
 ) -> None:
     """Serve a host of each profile until SIGTERM or SIGINT; block until then.
 
@@ -53,7 +61,44 @@ def serve(
         )
         for nth, profile in enumerate(profiles)
     ]
-    asyncio.run(_run(hosts, until_stdin_closes, announce or print_line))
+    named = [(host.profile.name, host) for host in hosts]
+    asyncio.run(_run(named, until_stdin_closes, announce or print_line))
+
+
+def serve_fault(
+    name: str,
+    *,
+    port: int = 0,
+    share: float = 1.0,
+    seed: int = 1,
+    announce: Announce | None = None,
+) -> None:
+    """Serve a fault of the catalogue as `serve` does a profile; see `fault_host`."""
+    host = fault_host(name, port=port, share=share, seed=seed)
+    asyncio.run(_run([(find(name)[0].slug, host)], False, announce or print_line))
+
+
+def fault_host(
+    name: str, *, port: int = 0, share: float = 1.0, seed: int = 1
+) -> ByteHost:
+    """Return the host that plays a fault's scripts in turn, one a request.
+
+    Of the requests a seeded share is struck; the others get a good answer. Raises
+    ProviderError on a name that is none or cannot be played, and on a share of a fault
+    that strikes before there is a request.
+    """
+    fault, plays = find(name)
+    if fault.at_connect and share < 1:
+        raise ProviderError(
+            f"fault {name} strikes a connection before its request: leave the share out"
+        )
+    turns, drawn, good = cycle(plays), Random(f"{seed}:fault"), streaming(*GOOD)
+
+    def answer(_asked: Asked) -> Play:
+        return next(turns) if drawn.random() < share else good
+
+    first = plays[0] if fault.at_connect else ()
+    return ByteHost(answer, at_connect=first, port=port)
 
 
 def print_line(profile: str, base_url: str) -> None:
@@ -64,9 +109,9 @@ def print_line(profile: str, base_url: str) -> None:
 
 
 async def _run(
-    hosts: list[SimulatedHost],
+    hosts: Sequence[tuple[str, SimulatedHost | ByteHost]],
     until_stdin_closes: bool,
-    announce: Callable[[str, str], None],
+    announce: Announce,
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -75,10 +120,10 @@ async def _run(
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
-        for host in hosts:
+        for _, host in hosts:
             await stack.enter_async_context(host)
-        for host in hosts:
-            announce(host.profile.name, host.base_url)
+        for name, host in hosts:
+            announce(name, host.base_url)
         if until_stdin_closes:
             watch = threading.Thread(target=_watch, args=(loop, stop), daemon=True)
             watch.start()

@@ -137,6 +137,9 @@ class TruthLog:
 
 
 def read_truth(path: str | Path) -> list[TruthRow]:
-    """Return the rows of a truth file, in the order in which the requests ended."""
-    lines = Path(path).read_bytes().splitlines()
+    """Return the rows of a truth file, in the order in which the requests ended.
+
+    A last line that its host is still writing is left out.
+    """
+    lines = Path(path).read_bytes().rpartition(b"\n")[0].splitlines()
     return [msgspec.json.decode(line, type=TruthRow) for line in lines]

@@ -137,12 +137,48 @@ def test_impossible_figures_are_refused_before_anything_is_sent(desk, who, words
     assert not desk.db.exists()
 
 
-def test_simulate_lists_its_faults_and_refuses_an_unknown_one(desk):
-    assert "stall" in desk("simulate", "--list-faults").out
-    said = desk("simulate", "zai", "--fault", "stal", code=2)
+def test_simulate_lists_its_faults(desk):
+    lines = desk("simulate", "--list-faults").out.splitlines()
+    found = {line.split()[0]: line for line in lines}
 
-    assert "stall" in said.err
+    assert found["31"].split()[1] == "no_done"
+    assert found["31"].endswith("-> ok: no_done")
+    assert any(line.split()[:2] == ["-", "slow"] for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [("zai --fault stal", "'stall'"), ("--fault crfl", "'crlf'"),
+     ("zai --fault 60", "leave PROFILE out"),
+     ("--fault crlf --ttft-ms 5", "leave --ttft-ms out")],
+)  # fmt: skip
+def test_simulate_refuses_what_it_cannot_play(desk, words, remedy):
+    said = desk("simulate", *words.split(), code=2)
+
+    assert remedy in said.err
     assert len(said.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome", "flag"),
+    [
+        ("60-nan", "rate_limited", None),
+        ("crlf", "ok", "crlf"),
+        ("31", "ok", "no_done"),
+    ],
+)
+def test_simulate_plays_a_fault_to_anybody(desk, fault, outcome, flag):
+    process = desk.start("simulate", "--fault", fault)
+    url = process.stdout.readline().split()[-1]
+    shape = ["--model", "m", "-s", "ping", "-n", 3]
+    desk("run", "-p", f"faulty={url}", *shape)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+
+    rows = desk.rows("select outcome, flags from requests")
+    assert [row["outcome"] for row in rows] == [outcome] * 3
+    assert all(flag in [None, *json.loads(row["flags"])] for row in rows)
+    assert (process.returncode, err) == (0, "")
 
 
 def test_demo_compares_three_priced_hosts_and_draws(desk):

@@ -171,6 +171,17 @@ def test_stored_columns_are_the_contract(desk, who):
     )
 
 
+def test_a_run_keeps_the_prices_that_it_began_with(desk, simulated):
+    host = ["-p", f"x={simulated['zai']}", "--model", "glm-5.2"]
+    for price in ("x=1,2", "x=100,200"):
+        desk("run", *host, "-s", "ping", "-n", 1, "--no-calibrate", "--price", price)
+
+    first, second = desk.rows("select prices from runs order by run_id")
+    assert first != second
+    costs = desk.rows("select cost_nusd from requests order by run_id")
+    assert 50 < costs[1]["cost_nusd"] / costs[0]["cost_nusd"] < 200
+
+
 def test_a_users_own_jsonl_runs_with_its_expectations(desk, who):
     path = desk.folder / "mine.jsonl"
     path.write_text(
@@ -437,6 +448,48 @@ def test_deadlines_end_a_silent_host(desk):
     rows = desk.rows("select outcome, first_token_ns, n_content_events from requests")
     assert [row["outcome"] for row in rows] == ["timeout_token_gap"] * 2
     assert all(row["first_token_ns"] and row["n_content_events"] for row in rows)
+
+
+def test_each_row_has_the_deadlines_that_were_in_force_for_its_scenario(
+    desk, simulated
+):
+    own = desk.folder / "own.toml"
+    own.write_text(
+        'name = "own"\n[prompt]\nuser = "Say pong."\n[request]\nmax_tokens = 4\n'
+        '[deadlines]\nconnect = "3s"\nheaders = "4s"\n'
+    )
+    job = desk.folder / "job.toml"
+    job.write_text(
+        f"""
+        [[provider]]
+        name = "zai"
+        base_url = "{simulated["zai"]}"
+        model = "m"
+        [[scenario]]
+        name = "{own}"
+        deadlines = {{ headers = "5s", token_gap = "250ms" }}
+        [[scenario]]
+        name = "ping"
+        [load]
+        max_requests = 1
+        workers = 1
+        [deadlines]
+        connect = "7s"
+        total = "70s"
+        """
+    )
+    desk("run", job, "--ui", "none")
+
+    found = {
+        row["scenario"]: json.loads(row["deadlines"])
+        for row in desk.rows("select scenario, deadlines from requests")
+    }
+    assert found == {
+        "own": {"connect": 3, "headers": 5, "first_token": 300, "token_gap": 0.25,
+                "total": 70},
+        "ping": {"connect": 7, "headers": 60, "first_token": 30, "token_gap": 60,
+                 "total": 60},
+    }  # fmt: skip
 
 
 def test_a_probe_keeps_its_grid_and_is_one_run(desk, who):

@@ -1,0 +1,81 @@
+"""Opening a database for writing: ours, up to date, on a local disk, and alone."""
+
+import sqlite3
+import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from data import spool
+from data.foreign import guard, refuse_foreign
+from data.lock import hold
+from data.migrations import StoreError, identify, upgrade
+from data.statements import SPOOLED
+
+BUSY_S = 5.0  # how long a shell or a backup may hold the file before we complain
+
+
+def open_for_writing(path: Path) -> tuple[Database, sqlite3.Connection]:
+    """Return a database of ours, brought up to date, and the lock of its writer.
+
+    Raises StoreError, OSError or sqlite3.Error; nothing is left open then.
+    """
+    with ExitStack() as undo:
+        conn = sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False)
+        undo.callback(conn.close)
+        guard(conn, path)
+        # Before anything, the lock file too, is put beside it.
+        if identify(conn, path):
+            refuse_foreign(conn, path)
+        lock = hold(path)
+        undo.callback(lock.close)
+        db = _prepare(conn, path)
+        undo.pop_all()
+    return db, lock
+
+
+def _prepare(conn: sqlite3.Connection, path: Path) -> Database:
+    if _logged_ahead(conn) != "wal":
+        raise StoreError(
+            f"{path}: no write-ahead log here; name a file on a local disk with --db"
+        )
+    # Rows were paid for and cannot be had again: a commit outlives a loss of power.
+    conn.execute("PRAGMA synchronous = FULL")
+    upgrade(conn, path)
+    refuse_foreign(conn, path)
+    db = Database(conn, execute_plugins=False)
+    _take_in(db, path)
+    with db.atomic():
+        # The lock is ours, so nobody else's run is alive.
+        conn.execute("UPDATE runs SET status = 'crashed' WHERE status = 'running'")
+    return db
+
+
+def _take_in(db: Database, path: Path) -> None:
+    """Store what an earlier writer had to leave in a file, then remove the file."""
+    waiting = spool.load(path)
+    if not waiting:
+        return
+    with db.atomic():
+        for number, values in waiting:
+            # One that is there was stored before the file could be removed.
+            with suppress(sqlite3.IntegrityError):
+                db.conn.execute(SPOOLED[number], values)
+    spool.spool_path(path).unlink()
+
+
+def _logged_ahead(conn: sqlite3.Connection) -> str:
+    """Switch to the write-ahead log and return the journal mode that came of it.
+
+    SQLite does not wait for readers here, as it does elsewhere: one that is just
+    looking at a new file would end the run.
+    """
+    until = time.monotonic() + BUSY_S
+    while True:
+        try:
+            return str(conn.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.02)
