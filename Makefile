@@ -57,14 +57,16 @@ types: $(VENV)/.dev  ## mypy, strict
 bench: $(VENV)/.dev  ## what the bench itself costs, as ratios (needs gcc)
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.load
+	$(BIN)/python -m benchmarks.judge
 
 fuzz: $(VENV)/.fuzz  ## break the decoders: many more examples, then FUZZ_SECONDS=180 by coverage
 	$(BIN)/python -m pytest -n 2 --hypothesis-profile=fuzz tests/test_plain.py \
 		tests/test_sse.py tests/test_reader.py tests/test_tapes.py tests/test_timeline.py
 	$(BIN)/python -m fuzz $(FUZZ_SECONDS)
 
-soak: $(VENV)/.dev  ## 200 kills of running runs, then ten minutes of flat memory
+soak: $(VENV)/.dev  ## 200 kills, 1,000 simulated experiments, ten minutes of flat memory
 	$(BIN)/python -m benchmarks.crash
+	EXPERIMENTS=1000 $(BIN)/python -m pytest -n 2 tests/test_coverage.py
 	$(BIN)/python -m benchmarks.soak
 
 clean:  ## remove what make made

@@ -88,7 +88,7 @@ def _csv(records: Records, kind: Kind, stream: BinaryIO, raw: bool) -> None:
 def _markdown(records: Records, kind: Kind, stream: BinaryIO, _raw: bool) -> None:
     with _text(stream) as text:
         for n, cells in enumerate(_lines(records, kind)):
-            text.write(f"| {' | '.join(_plain(cell) for cell in cells)} |\n")
+            text.write(f"| {' | '.join(harmless(cell) for cell in cells)} |\n")
             if n == 0:
                 text.write("|" + " --- |" * len(cells) + "\n")
 
@@ -143,8 +143,8 @@ def _names(kind: Kind) -> list[str]:
     return list(kind.__struct_fields__)
 
 
-def _plain(cell: object) -> str:
-    """Return a cell that neither breaks the table nor loads or runs anything."""
+def harmless(cell: object) -> str:
+    """Return a cell of Markdown that breaks no table and loads or runs nothing."""
     if cell is None:
         return ""
     return _MARKDOWN.sub(r"\\\1", _CONTROL.sub(" ", str(cell)))

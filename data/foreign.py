@@ -1,5 +1,6 @@
 """A file from elsewhere: neither its schema nor what is in its cells is trusted."""
 
+import datetime as dt
 import sqlite3
 from collections.abc import Iterator
 from functools import cache
@@ -32,12 +33,37 @@ class _Floor(msgspec.Struct):
     tpot_p99_ms: float
 
 
+class _Price(msgspec.Struct):
+    """What is read of what a host's tokens cost; it holds more."""
+
+    date: dt.date | None = None
+
+
+class _Break(msgspec.Struct):
+    """What is read of a break before a run was resumed; it holds more."""
+
+    from_ns: int
+    to_ns: int
+    parted: int
+
+
+class _Job(msgspec.Struct):
+    """What is read of a job to judge its run; it holds more."""
+
+    load: dict[str, Any] = {}
+    providers: list[Any] | dict[str, Any] = []
+    thresholds: list[str] = []
+    slo: dict[str, float] = {}
+
+
 _SHAPES: dict[str, msgspec.json.Decoder[Any]] = {
     "reasons": msgspec.json.Decoder(list[Any]),
-    "job": msgspec.json.Decoder(dict[str, Any]),
+    "job": msgspec.json.Decoder(_Job),
     "tags": msgspec.json.Decoder(dict[str, Any]),
     "providers": msgspec.json.Decoder(list[Any] | dict[str, Any]),
     "scenarios": msgspec.json.Decoder(list[Any] | dict[str, Any]),
+    "prices": msgspec.json.Decoder(dict[str, _Price]),
+    "resumed": msgspec.json.Decoder(list[_Break]),
     "floor": msgspec.json.Decoder(_Floor | None),
 }
 """What the JSON columns of a run hold that others rely on."""

@@ -3,8 +3,9 @@
 import datetime as dt
 import difflib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -141,6 +142,40 @@ def rows(
 ) -> Iterator[Row]:
     """Yield a run's requests as stored, in order of `seq`; None takes every phase."""
     return _of_run(db, Row, "requests", run_id, phase)
+
+
+def row(db: sqlite3.Connection, run_id: str, seq: int) -> Row:
+    """Return one request as stored; LookupError if there is none."""
+    tail = "WHERE run_id = ? AND seq = ?"
+    for found in _read(db, Row, "requests", tail, run_id, seq):
+        return found
+    raise LookupError(f"run {run_id} has no request {seq}")
+
+
+def columns(
+    db: sqlite3.Connection,
+    run_id: str,
+    names: Sequence[str],
+    phase: str | None = "measure",
+    *,
+    batch: int = 200,
+) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield some columns of a run's requests in order of `seq`, many rows at a time.
+
+    For what looks at a million of them: nothing but the named columns is made. Each
+    batch is a list of columns; small ones stay in the cache and are twice as quick.
+    ValueError for a name that `Row` does not have.
+    """
+    unknown = set(names) - set(Row.__struct_fields__)
+    if unknown:
+        raise ValueError(f"no such columns: {', '.join(sorted(unknown))}")
+    sql = (
+        f"SELECT {', '.join(names)} FROM requests "  # noqa: S608 - names of ours
+        "WHERE run_id = ? AND (? IS NULL OR phase = ?) ORDER BY seq"
+    )
+    found = _ask(db, sql, (run_id, phase, phase))
+    while lines := list(islice(found, batch)):
+        yield list(zip(*lines, strict=True))
 
 
 def checks(db: sqlite3.Connection, run_id: str) -> list[CheckRow]:

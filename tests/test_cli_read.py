@@ -85,16 +85,18 @@ def test_show_as_json_has_every_quantile_with_its_n(read):
     assert first["provider"] == "ourtoken"
     assert first["n_ok"] == 30
     assert first["ttft_p50"]["n"] == 30
-    assert first["ttft_p95"] == {"value": None, "n": 30, "floor": 130}
+    assert first["ttft_p95"].items() >= {"value": None, "n": 30, "floor": 130}.items()
 
 
 def test_compare_as_json_is_the_promised_object(read):
     found = json.loads(read("compare", RUN_ID, "--json"))
-    assert found.keys() == {"run_id", "reference", "contrasts"}
+    assert found.keys() >= {"run_id", "reference", "contrasts"}
     assert (found["run_id"], found["reference"]) == (RUN_ID, "ourtoken")
-    assert len(found["contrasts"]) == 2 * 6
-    assert all(each.keys() == CONTRAST for each in found["contrasts"])
-    assert all(each["verdict"] is None for each in found["contrasts"])
+    assert len(found["contrasts"]) == 2 * 8
+    assert all(each.keys() >= CONTRAST for each in found["contrasts"])
+    said = {each["metric"]: each["verdict"] for each in found["contrasts"]}
+    assert said["ttft"] in {"faster", "slower", "no difference shown"}
+    assert said["cost"] is said["ok"] is None
     chosen = json.loads(read("compare", RUN_ID, "--reference", "zai", "--json"))
     assert {each["reference"] for each in chosen["contrasts"]} == {"zai"}
     assert "zai against ourtoken" in read("compare", RUN_ID)
@@ -110,6 +112,62 @@ def test_compare_of_two_runs_names_hosts_with_their_run(read):
     assert " ".join(f"ourtoken@{NEWER} against zai@{RUN_ID}".split()) in " ".join(
         text.split()
     )
+
+
+def test_compare_judges_thresholds_and_leaves_with_99(h2h, filled, tmp_path):
+    held = ["compare", RUN_ID, "--db", filled, "--threshold", "errors<50%"]
+    status, out, _ = h2h(*held)
+    assert (status, out.count("✓")) == (0, 3)
+    broken = [*held, "--threshold", "zai.errors<1%", "--json"]
+    status, out, _ = h2h(*broken)
+    assert status == 99
+    gates = json.loads(out)["thresholds"]
+    assert [gate["passed"] for gate in gates] == [True, True, True, False]
+    papers = [tmp_path / "gates.xml", tmp_path / "gates.md"]
+    write = ["--junit", papers[0], "--markdown", papers[1]]
+    assert h2h(*broken, *write)[0] == 99
+    assert "<failure" in papers[0].read_text()
+    assert "**FAILED**" in papers[1].read_text()
+    assert "--force" in refusal(h2h(*held, *write))
+    assert h2h(*held, *write, "--force")[0] == 0
+    assert "<failure" not in papers[0].read_text()
+    out = h2h(*held, "--markdown", "-")[1]
+    assert out.startswith("### head-to-head")
+
+
+@pytest.mark.parametrize(
+    ("flags", "caret"),
+    [
+        (["--threshold", "ttft:q(95)<1500ms"], 5),
+        (["--threshold", "zia.errors<1%"], 0),
+        (["--goodput", "ttff:500"], 0),
+    ],
+)
+def test_a_wrong_threshold_has_a_caret_and_is_no_failure(h2h, filled, flags, caret):
+    status, out, err = h2h("compare", RUN_ID, *flags, "--db", filled)
+    assert (status, out) == (2, "")
+    assert err.splitlines()[2] == "  " + " " * caret + "^"
+
+
+def test_goodput_is_shown_where_it_is_asked_for(h2h, filled):
+    out = h2h("compare", RUN_ID, "--goodput", "ttft:200", "--db", filled)[1]
+    assert "goodput" in out
+    assert "goodput" not in h2h("compare", RUN_ID, "--db", filled)[1]
+
+
+def test_two_runs_are_gated_as_new_and_base(h2h, filled):
+    text = "ratio(new/base, ttft, p50)<9 with 95%"
+    both = ["compare", RUN_ID, NEWER, "--db", filled, "--threshold", text]
+    assert h2h(*both)[0] == 0
+    assert h2h(*both, "--threshold", "ratio(new/base, ttft, p50)<0.1")[0] == 99
+
+
+@pytest.mark.parametrize("tool", ["aiperf", "vllm", "guidellm"])
+def test_other_tools_definitions_are_one_command_away(read, tool):
+    assert f"as {tool} defines them" in read("compare", RUN_ID, "--definitions", tool)
+    found = json.loads(read("compare", RUN_ID, "--definitions", tool, "--json"))
+    assert found["tool"] == tool
+    assert found["metrics"][0]["formula"]
 
 
 def test_charts_are_files_named_for_run_and_kind(read, h2h, filled, tmp_path):
@@ -299,3 +357,11 @@ def test_help_is_fast_because_nothing_heavy_is_loaded():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_line_of_a_wrong_threshold_cannot_steer_the_terminal(h2h, filled):
+    flags = ["--threshold", "\x1b[31mred.errors<1%\nerror: forged"]
+    status, _, err = h2h("compare", RUN_ID, *flags, "--db", filled)
+    assert status == 2
+    assert "\x1b" not in err
+    assert len(err.splitlines()) == 3

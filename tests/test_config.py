@@ -46,8 +46,11 @@ SAYS = {
     "zero-budget": ["budget.run", "USD"],
     "unpriced-budget": ["mine", "--price", "price"],
     "bad-connection": ["probe.connection", "hot", "warm"],
-    "not-yet": ["[slo]", "take it out"],
+    "not-yet": ["[serve]", "take it out"],
     "not-toml": ["TOML"],
+    "bad-slo": ["slo.ttft", "500ms"],
+    "bad-slo-key": ["tftt", "ttft"],
+    "bad-thresholds": ["thresholds", "list"],
 }
 MISTAKES = (JobError, ScenarioError, PriceError)
 
@@ -351,15 +354,21 @@ def test_a_job_comes_back_from_what_is_stored_of_it(tmp_path):
         total = "1m"
         [budget]
         day = 5
+        [slo]
+        ttft = "1.5s"
+        tpot = 50
         """,
     )
-    given = Flags(prices=("openrouter@deepinfra/fp8=1,2",))
+    path.write_text(f'thresholds = ["errors<1%"]\n{path.read_text()}')
+    given = Flags(thresholds=("ttft:p95<2s",), prices=("openrouter@deepinfra/fp8=1,2",))
     job = msgspec.structs.replace(read(path, given), source="job.toml")
     stored = json.loads(json.dumps(redacted(job, "salt")))
     prices = json.loads(msgspec.json.encode(job.prices))
 
     again = restored(stored, prices, "run X")
 
+    assert again.thresholds == ("errors<1%", "ttft:p95<2s")
+    assert again.slo == {"ttft": 1500.0, "tpot": 50.0}
     for name in job.__struct_fields__:
         if name != "scenarios":
             assert getattr(again, name) == getattr(job, name), name

@@ -23,9 +23,14 @@ from compare.cli.errors import EXIT_CODES
 from compare.cli.leave import EXITS
 from compare.cli.main import VERBS, h2h
 from compare.cli.options import run_facts
+from compare.judge.caveats import Caveat
 from compare.judge.contrast import CONTRASTED, Contrast
+from compare.judge.gates import Gate
 from compare.judge.lines import Line
-from compare.judge.stats import FLOORS_99, Summary
+from compare.judge.pair import Also
+from compare.judge.sample import Goodput
+from compare.judge.stats import FLOORS_99
+from compare.judge.summary import Summary
 from compare.judge.tally import Tally
 from compare.run.config import NOT_YET, Flags, read
 from compare.run.hosts import HostTable
@@ -331,7 +336,13 @@ def test_cli_explains_every_exit_code_it_can_leave_with():
     codes = table(section("docs/cli.md", "## Exit codes"))
     for code in {0, 1, 4, *EXIT_CODES.values(), *EXITS.values()}:
         assert str(code) in codes, code
-    assert {"0", "1", "2", "3", "4", "5", "130"} == {c for c in codes if c.isdigit()}
+    assert {"0", "1", "2", "3", "4", "5", "99", "130"} == {
+        c for c in codes if c.isdigit()
+    }
+
+
+def test_measuring_explains_every_caveat():
+    assert set(Caveat) <= quoted(section("docs/measuring.md", "### Caveats"))
 
 
 def test_cli_explains_every_key_of_a_job():
@@ -355,8 +366,9 @@ def test_cli_explains_every_key_of_its_json():
     texts = dict.fromkeys(RunRow.__struct_fields__, "")
     run = RunRow(**texts | {"providers": "[]", "scenarios": "[]", "seed": 0})
     assert run_facts(run, 0).keys() <= text
-    for record in (Contrast, Summary, Tally, DayUsage, Endpoint, Line):
-        missing = set(record.__struct_fields__) - text - {"tally"}
+    for record in (Contrast, Also, Summary, Goodput, Gate, Tally, DayUsage, Endpoint,
+                   Line):  # fmt: skip
+        missing = set(record.__struct_fields__) - text - {"tally", "is_ratio"}
         assert not missing, record
 
 
@@ -420,7 +432,8 @@ def test_the_examples_of_jobs_scenarios_and_checks_are_valid(tmp_path):
 def test_readme_shows_the_table_as_it_is_and_counts_the_outcomes():
     text = page("README.md")
     assert all(
-        re.search(rf"^{re.escape(name)} ", text, re.MULTILINE) for name in METRICS
+        re.search(rf"^{re.escape(name)} ", text, re.MULTILINE)
+        for name in set(METRICS) - {"goodput", "streamed"}  # the demo has neither
     )
     assert f"{len(Outcome)} outcomes" in text
 

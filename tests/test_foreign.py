@@ -176,6 +176,13 @@ def test_json_that_is_not_ours_names_run_and_column(path, column, text):
         query.runs(db)
 
 
+def test_an_objective_of_tomorrow_is_refused_where_it_would_count(path, h2h):
+    change(path, """UPDATE runs SET job = '{"slo": {"joy": 5}}'""")
+    code, _, err = h2h("compare", RUN_ID, "--db", path)
+    assert code == 2
+    assert "objective 'joy' is none of ttft" in err
+
+
 @pytest.mark.parametrize("verb", EVERY_VERB, ids=" ".join)
 def test_every_verb_tells_of_a_damaged_database_in_one_line(path, verb, h2h, tmp_path):
     damage(path)

@@ -35,8 +35,12 @@ ORDER = {
     "compare.run": "mistakes clock calm budget gate hosts choose money config record "
     "rest prepare descriptors fuse brake sender engine monitor calibrate measure tally "
     "attend letters lost worker fleet resume conduct claims selftest",
-    "compare.judge": "tally stats contrast lines validity remarks",
-    "compare.show": "words style boxes panels placing tables charts",
+    "compare.judge": "tally kind frame stats sample summary blocks resample pair "
+    "estimate contrast depth definitions comparable caveats notes comparison "
+    "threshold grammar evidence gates live lines validity "
+    "remarks",
+    "compare.show": "words style boxes panels placing tables verdicts others gates "
+    "papers charts",
     "compare.serve": "probe",
 }
 # Rooms whose modules do not know each other's order: each verb stands alone.

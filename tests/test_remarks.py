@@ -51,5 +51,10 @@ def test_what_was_withheld_is_counted_by_host_and_told_once():
     assert "zai" in reason.text
 
 
-def test_a_spent_budget_is_told():
-    assert [r.code for r in remarked(FINE, spent=True).reasons] == ["budget_reached"]
+@pytest.mark.parametrize(
+    ("stopped", "codes"),
+    [("budget", ["budget_reached"]), ("threshold", ["threshold_failed"]),
+     ("interrupted", []), (None, [])],
+)  # fmt: skip
+def test_why_a_run_ended_early_is_told(stopped, codes):
+    assert [r.code for r in remarked(FINE, stopped=stopped).reasons] == codes

@@ -1,13 +1,13 @@
-import random
+import math
 
 import numpy as np
 import pytest
+import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
-from made import timing, timings
 
 from compare.judge import stats
-from compare.judge.stats import FLOORS_99, interval, percentile, quantile, summarise
+from compare.judge.stats import FLOORS_99, interval, percentile, quantile
 
 
 def test_percentile_interpolates_linearly():
@@ -63,88 +63,46 @@ def test_an_interval_holds_its_quantile(values, q):
     assert high is None or middle <= high
 
 
-def test_whose_doing_a_failure_was_decides_how_it_counts():
-    rows = [
-        timing(0),
-        timing(1, outcome="rate_limited", blame="account"),
-        timing(2, outcome="interrupted", blame="client"),
-        timing(3, outcome="dropped", blame="client"),
-        timing(4, outcome="lost", blame="client"),
-        timing(5, outcome="client_error", blame="client"),
-        timing(6, outcome="timeout_total", blame="provider"),
-    ]
-    counts = stats.tally(rows)
-    assert (counts.n, counts.n_attempted) == (7, 4)
-    assert (counts.n_ok, counts.n_failed) == (1, 2)
-    assert (counts.n_interrupted, counts.n_set_aside) == (1, 3)
-    assert counts.success_share == pytest.approx(1 / 3)
-    assert counts.outcomes["ok"] == 1
-    assert stats.tally([rows[2]]).success_share is None
+@pytest.mark.parametrize("n", [11, 60, 700, 20_000])
+@pytest.mark.parametrize("q", [0.05, 0.5, 0.9, 0.95])
+@pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])
+def test_the_interval_of_a_quantile_is_scipys(n, q, confidence):
+    values = np.random.default_rng(n).lognormal(size=n)
+    tested = scipy.stats.quantile_test(values, p=q).confidence_interval(confidence)
+    low, high = interval(values, q, confidence)
+    assert (low is None) == math.isnan(tested.low)
+    assert (high is None) == math.isnan(tested.high)
+    assert low is None or low == tested.low
+    assert high is None or high == tested.high
 
 
-def test_only_ok_rows_with_a_figure_are_values():
-    rows = [
-        timing(0, ttft_ms=100.0, e2e_ms=500.0),
-        timing(1, ttft_ms=1.0, outcome="truncated"),
-        timing(2, ttft_ms=500.0, e2e_ms=500.0, stream_label="not_streamed"),
-        timing(3),
-    ]
-    assert stats.values(rows, "ttft") == [100.0]
-    assert stats.values(rows, "e2e") == [500.0, 500.0]
-    sample = stats.sample(rows, "ttft")
-    assert (sample.values, sample.n_ok, sample.n_failed) == ((100.0,), 3, 1)
+@pytest.mark.parametrize(("part", "whole"), [(0, 20), (20, 20), (3, 40), (999, 1000)])
+def test_the_interval_of_a_share_is_scipys(part, whole):
+    wanted = scipy.stats.binomtest(part, whole).proportion_ci(method="wilson")
+    assert stats.share_interval(part, whole) == pytest.approx(tuple(wanted), abs=1e-12)
+    assert stats.share_interval(0, 0) == (None, None)
 
 
-def test_a_summary_states_what_it_can_and_nothing_else():
-    each = summarise([timing(n, ttft_ms=float(n)) for n in range(20)])[0]
-    assert each.ttft_p50.value == 9.5
-    assert each.ttft_p95.text() == "n/a (n=20 < 130)"
-    assert each.e2e_p50.n == 0
-    assert each.cost_per_1k_usd is None
-    assert each.n_unpriced == 20
-    assert each.cache_hit_share is None
-    assert each.passed_share is None
-    assert each.system_tps is None
+def test_holm_multiplies_the_smallest_most_and_keeps_the_order():
+    assert stats.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert stats.holm([0.5, 0.9]) == [1.0, 1.0]
+    assert stats.holm([0.02]) == [0.02]
+    assert stats.holm([]) == []
 
 
-def test_a_summary_adds_up():
-    rows = [
-        timing(
-            n,
-            cost_usd=0.001 * n,
-            cost_reported_usd=0.002,
-            prompt_tokens=100,
-            cached_tokens=25,
-            completion_tokens=10,
-            passed=n % 2,
-            sent_s=n,
-            end_s=n + 1,
-        )
-        for n in range(4)
-    ]
-    each = summarise([*rows, timing(4, outcome="http_error", sent_s=4, end_s=10)])[0]
-    assert each.cost_per_1k_usd == pytest.approx(1.5)
-    assert each.reported_per_1k_usd == pytest.approx(2.0)
-    assert each.cache_hit_share == pytest.approx(0.25)
-    assert each.passed_share == pytest.approx(0.5)
-    assert each.n_checked == 4
-    assert each.span_s == 10
-    assert each.achieved_rps == pytest.approx(1.0)
-    assert each.system_tps == pytest.approx(4.0)
+def test_a_failure_lasts_for_ever_in_an_adjusted_quantile():
+    values = np.arange(1.0, 96.0)
+    assert stats.adjusted(values, 0, 0.5).value == 48
+    assert stats.adjusted(values, 5, 0.5).value == 50.5
+    tail = stats.adjusted(np.arange(1.0, 191.0), 10, 0.95)
+    assert (tail.value, tail.never, tail.text()) == (None, True, "never")
+    assert tail.low is not None
+    assert tail.high is None
+    assert not stats.adjusted(np.arange(1.0, 195.0), 6, 0.95).never
+    few = stats.adjusted(values[:5], 5, 0.5)
+    assert (few.value, few.never, few.text()) == (None, False, "n/a (n=10 < 11)")
 
 
-def test_one_unpriced_answer_leaves_the_cost_unknown():
-    rows = [timing(0, cost_usd=1.0), timing(1)]
-    each = summarise(rows)[0]
-    assert (each.cost_per_1k_usd, each.n_unpriced) == (None, 1)
-    failed = timing(1, outcome="http_error", blame="provider")
-    assert summarise([rows[0], failed])[0].cost_per_1k_usd == 1000
-
-
-def test_summaries_stand_in_the_order_of_the_run():
-    rows = timings(n=3) + timings(n=3, step=1, first=100)
-    random.Random(1).shuffle(rows)
-    keys = [(each.step, each.provider) for each in summarise(rows)]
-    hosts = ["ourtoken", "openrouter-auto", "zai"]
-    assert keys == [(step, host) for step in (0, 1) for host in hosts]
-    assert summarise([]) == []
+def test_a_quantile_has_its_interval():
+    found = quantile(range(1, 21), 0.5)
+    assert (found.low, found.value, found.high) == (6, 10.5, 15)

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made import HOSTS, run_row, timing, timings
 
-from compare.judge.contrast import between, contrasts
-from compare.judge.stats import summarise
+from compare.judge.summary import summarise
 from compare.show import tables, words
 
 HOSTILE = "\x1b]0;owned\x07[red]x[/red]\u202e\x9b31m"
@@ -106,24 +105,11 @@ def test_no_name_steers_a_terminal_or_breaks_a_pipe(encoding):
             shown(each, encoding=encoding)
             for each in (both, tables.runs([run_row(hosts)], {}))
         ),
-        shown(tables.contrasts(contrasts(timings(hosts, n=12))), encoding=encoding),
     ]
     for text in found:
         assert not any(c < " " and c != "\n" for c in text)
         assert not set(text) & set("\x7f\x9b\u202e")
         assert "[red]" in text  # as text, not as a colour
-
-
-def test_contrasts_show_intervals_and_no_verdict():
-    text = shown(tables.contrasts(contrasts(timings(n=30))))
-    assert "chat-1k: zai against ourtoken" in text
-    assert " to " in text
-    assert "verdicts are not given" in " ".join(text.split())
-    assert not {"faster", "slower"} & set(text.split())
-    few = shown(tables.contrasts(contrasts(timings(n=7))))
-    assert "n/a (n=7 < 11)" in few
-    apart = between(timings(n=12), timings(n=12), ("r1", "r2"))
-    assert "zai@r2 against zai@r1" in shown(tables.contrasts(apart, paired=False))
 
 
 def test_runs_are_listed_with_their_counts():

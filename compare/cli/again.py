@@ -2,16 +2,17 @@
 
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from compare.cli.trust import Scales
+    from collections.abc import Callable, Sequence
+
     from compare.run.config import Flags
     from compare.run.prepare import Run
     from compare.run.resume import Resumed
-    from data.row import RunRow
+    from data.row import Row, RunRow
 
 
 def found(
@@ -28,18 +29,23 @@ def found(
 
     with closing(query.open_reader(db)) as reader:
         record = query.run(reader, query.resolve(reader, text))
+    if path is None and not flags.providers and (flags.thresholds or flags.slo):
+        raise click.UsageError(
+            "a run goes on with its own thresholds and objectives; judge it by others "
+            "when it has ended: h2h compare RUN --threshold TEXT"
+        )
     alone = path is None and flags == Flags(budget=flags.budget)
     given = None if alone else read(path, flags)
     return again(record, given, nusd(flags.budget, "--budget")), record
 
 
 def left(
-    run: "Run", record: "RunRow", db: Path, scales: "Scales"
+    run: "Run", record: "RunRow", db: Path, weighing: "Sequence[Callable[[Row], Any]]"
 ) -> tuple["Resumed", int | None]:
     """Return what is left of a run, and what may still be spent on it (nano-USD).
 
     Call it once the store is open: that may bring back a killed writer's last batch.
-    `scales` are given the rows that there are.
+    Each of `weighing` is given the rows that there are.
     """
     from compare.cli.budget import budget_left
     from compare.run.resume import Past, resumed, spent_nusd
@@ -49,7 +55,8 @@ def left(
     with closing(query.open_reader(db)) as reader:
         for row in query.rows(reader, run.run_id):
             past.add(row)
-            scales.add(row)
+            for weigh in weighing:
+                weigh(row)
     after = resumed(run, record, past)
     limited = run.job.budget_nusd is not None
     return after, budget_left(run.job, db, spent_nusd(run, past) if limited else 0)

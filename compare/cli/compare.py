@@ -4,13 +4,9 @@ from pathlib import Path
 
 import click
 
-from compare.cli.options import (
-    db_option,
-    json_option,
-    print_between,
-    print_contrasts,
-    run_argument,
-)
+from compare.cli import gating
+from compare.cli.leave import EXITS
+from compare.cli.options import db_option, json_option, print_json, run_argument
 
 
 @click.command()
@@ -21,18 +17,77 @@ from compare.cli.options import (
     metavar="HOST",
     help="The host to set the others against (default: the first one of the run).",
 )
+@click.option(
+    "--anyway",
+    is_flag=True,
+    help="Compare what was asked unlike things; every output says so.",
+)
+@click.option(
+    "--definitions",
+    type=click.Choice(["aiperf", "vllm", "guidellm"]),
+    help="Show the same rows under that tool's formulas, and nothing else.",
+)
+@gating.gates
 @db_option
 @json_option
 def compare(
-    run: str, run_b: str | None, reference: str | None, db: Path, as_json: bool
-) -> None:
-    """Contrast the hosts of RUN within its blocks, or RUN_B with RUN.
+    run: str,
+    run_b: str | None,
+    reference: str | None,
+    anyway: bool,
+    definitions: str | None,
+    thresholds: tuple[str, ...],
+    goodput: str | None,
+    junit: Path | None,
+    markdown: Path | None,
+    force: bool,
+    db: Path,
+    as_json: bool,
+) -> int:
+    """Say which host of RUN is ahead and how sure that is, or what RUN_B changed.
 
-    A contrast is the ratio of two medians with its 95 % interval. Two runs share no
-    moment, so theirs says how things changed, not which host is faster: each host of
-    RUN_B is set against itself in RUN, or against the --reference of RUN.
+    Hosts are compared within blocks: answers to the same question at the same moment.
+    Two runs share no moment, so theirs says how things changed, not which host is
+    faster: each host of RUN_B is set against itself in RUN, or against the --reference
+    of RUN. Thresholds are those given, else those that the (second) run was made with;
+    of two runs they are about RUN_B, and ratio(new/base, ttft, p50) about the change.
     """
-    if run_b is None:
-        print_contrasts(db, run, reference, as_json=as_json)
-    else:
-        print_between(db, (run, run_b), reference, as_json=as_json)
+    from compare.cli.reading import comparison, facts, judged
+    from compare.judge.comparison import objectives_of, thresholds_of
+
+    if definitions is not None:
+        return _redefine(db, run if run_b is None else run_b, definitions, as_json)
+    gating.refuse_existing([junit, markdown], force=force)
+    asked, objectives = gating.parsed(thresholds), gating.objectives(goodput)
+    runs = [judged(db, text) for text in ([run] if run_b is None else [run, run_b])]
+    objectives = objectives or objectives_of(runs[-1].run)
+    asked = asked or gating.parsed(thresholds_of(runs[-1].run))
+    found = comparison(runs, reference, objectives=objectives, anyway=anyway)
+    gates = gating.judge(runs, asked, objectives, reference)
+    gating.write_papers(found, gates, junit, markdown)
+    if as_json:
+        print_json({**facts(found), "thresholds": gating.facts(gates)})
+    elif "-" not in {str(junit), str(markdown)}:
+        from compare.show import tables, verdicts
+
+        tables.console().print(verdicts.comparison(found))
+        gating.print_gates(gates)
+    return 0 if all(gate.passed for gate in gates) else EXITS["threshold"]
+
+
+def _redefine(db: Path, run: str, tool: str, as_json: bool) -> int:
+    import msgspec
+
+    from compare.cli.reading import redefined
+    from compare.show import others, tables
+
+    row, found = redefined(db, run, tool)
+    if as_json:
+        lines = [msgspec.to_builtins(each) for each in found]
+        print_json({"run_id": row.run_id, "tool": tool, "metrics": lines})
+        return 0
+    console = tables.console()
+    for line in [*tables.head(row), ""]:
+        console.print(line)
+    console.print(others.definitions(tool, found))
+    return 0

@@ -45,8 +45,11 @@ def demo(db: Path, output: Path, max_requests: int, ui: str) -> int:
     The hosts are real HTTP servers on this machine that behave on the wire like the
     ones they are named for. Their speeds are invented; their prices are listed ones.
     """
-    from compare.cli.options import print_contrasts, write_charts
+    from compare.cli.going import Telling
+    from compare.cli.options import print_summary, write_charts
+    from compare.cli.reading import comparison, judged
     from compare.cli.run import carry_out
+    from compare.show import tables, verdicts
     from providers.simulator.spawn import spawn
 
     click.echo(
@@ -59,10 +62,12 @@ def demo(db: Path, output: Path, max_requests: int, ui: str) -> int:
         urls |= stack.enter_context(
             spawn(["zai"], fault="http_429_overloaded", fault_share=0.03)
         )
-        status = carry_out(_job(urls, max_requests), db, ui=ui, kind="demo")
+        job = _job(urls, max_requests)
+        status = carry_out(job, db, Telling(ui, end=False), kind="demo")
     if status:
+        print_summary(db)
         return status
-    print_contrasts(db, "latest")
+    tables.console().print(verdicts.comparison(comparison([judged(db, "latest")])))
     paths = write_charts(db, "latest", output)
     click.echo(f"\nrows in {db}; {len(paths)} charts in {output}/. Look at them, then:")
     click.echo("  h2h show latest            the table again")

@@ -9,6 +9,9 @@ TEMPLATE = """\
 # See what it would send and cost first:  h2h run job.toml --dry-run
 # Everything commented out shows its default or an example.
 
+# What must hold, or the run ends with 99. It stands above the first table.
+# thresholds = ["errors<1%", "ourtoken.ttft:p(95)<1500ms"]
+
 # --------------------------------------------------------------------- hosts
 # Each host is asked the same questions at the same moments. A known host needs
 # only its name (h2h providers lists them). Keys are never written here: each host
@@ -83,6 +86,10 @@ run = 1.00                         # USD; stops before it could be exceeded
 # first_token = "300s"
 # token_gap = "60s"                # between data events; comments do not count
 # total = "900s"
+
+# [slo]                            # what a good request keeps, in ms: goodput
+# ttft = 500
+# tpot = 50
 
 # [probe]                          # for h2h probe
 # every = "5m"

@@ -170,6 +170,12 @@ def flags_of(values: dict[str, Any]) -> Any:
     if values.pop("hard_start", False):
         shape["ramp"] = "0"
     wanted = {name: value for name, value in shape.items() if value is not None}
+    objectives = values.pop("goodput", None)
+    if objectives is not None:
+        from compare.judge.grammar import parse_objectives
+
+        given["slo"] = parse_objectives(objectives)
+    given["thresholds"] = values.pop("thresholds", ())
     return Flags(**given, load=wanted, cold=values.pop("cold", False))
 
 

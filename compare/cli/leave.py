@@ -9,15 +9,22 @@ if TYPE_CHECKING:
     from compare.run.prepare import Run
     from compare.run.tally import Tally
 
-EXITS = {"interrupted": 130, "budget": 5, "store": 1}
+EXITS = {"interrupted": 130, "budget": 5, "store": 1, "threshold": 99}
+"""The exit code of each reason to stop early."""
 
 
 def leave(
-    ready: "Run", tally: "Tally", stopped: str | None, judged: "Judgement | None"
+    ready: "Run",
+    tally: "Tally",
+    stopped: str | None,
+    judged: "Judgement | None",
+    *,
+    held: bool = True,
 ) -> int:
     """Return the exit code of a finished run, saying aloud what it means.
 
-    `stopped` is why it ended early (None: it did not), `judged` None where it was not.
+    `stopped` is why it ended early (None: it did not), `judged` None where it was not,
+    `held` whether all of its thresholds hold.
     """
     if stopped == "interrupted":
         click.echo(
@@ -39,10 +46,13 @@ def leave(
     if stopped is None and not tally.rows and not ready.rest.done:
         click.echo("error: nothing was sent", err=True)
         return 4
+    if stopped == "threshold":
+        click.echo("stopped: a threshold has surely failed", err=True)
     invalid = judged is not None and judged.validity == "invalid"
-    if invalid and stopped is None:
+    if invalid and stopped in {None, "threshold"}:
         click.echo("the run is invalid: the reasons stand above its table", err=True)
-    return EXITS.get(stopped or "", 4 if invalid else 0)
+        return 4
+    return EXITS[stopped] if stopped in EXITS else 0 if held else EXITS["threshold"]
 
 
 def _tell_lost_address(ready: "Run", tally: "Tally") -> None:

@@ -102,11 +102,12 @@ def main(args: list[str] | None = None) -> NoReturn:
         status = _say(f"{place}{error.strerror or error}", 3)
         _drop_output()
     except Exception as error:
-        from compare.cli.errors import EXIT_CODES
+        from compare.cli.errors import EXIT_CODES, PICTURES
 
         if type(error) not in EXIT_CODES:
             raise
-        status = _say(str(error), EXIT_CODES[type(error)])
+        picture = PICTURES.get(type(error), 0)
+        status = _say(str(error), EXIT_CODES[type(error)], picture)
     sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -121,9 +122,13 @@ def _words(error: click.ClickException) -> str:
     return where + " ".join(error.format_message().split())
 
 
-def _say(message: str, status: int) -> int:
+def _say(message: str, status: int, picture: int = 0) -> int:
+    """Print an error on one line, and the last `picture` lines of it as they stand."""
     from compare.show.words import plain
 
     # Some of it may come from a stranger's file: one line, nothing for the terminal.
-    click.echo(f"error: {plain(message, LONGEST_ERROR)}", err=True)
+    words, *lines = message.rsplit("\n", picture) if picture else [message]
+    click.echo(f"error: {plain(words, LONGEST_ERROR)}", err=True)
+    for line in lines:
+        click.echo("".join(c if c.isprintable() else " " for c in line), err=True)
     return status

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from compare.judge.stats import Summary
+    from compare.judge.comparison import Judged
+    from compare.judge.summary import Summary
     from data.row import RunRow, Timing
 
 LATEST = "latest"
@@ -51,77 +52,37 @@ def stored(db: Path, text: str) -> "tuple[RunRow, list[Timing]]":
     return run, timings
 
 
-def print_summary(db: Path, run: str = LATEST, *, as_json: bool = False) -> None:
-    """Print a run's summary table, or as JSON {run, summaries}."""
-    from compare.judge.stats import summarise
-    from compare.show import tables
-
-    found, timings = stored(db, run)
-    summaries = summarise(timings)
-    if as_json:
-        lines = [_flat(each) for each in summaries]
-        print_json({"run": run_facts(found, len(timings)), "summaries": lines})
-        return
-    tables.console().print(tables.summary(found, summaries))
-
-
-def print_contrasts(
-    db: Path, run: str = LATEST, reference: str | None = None, *, as_json: bool = False
-) -> None:
-    """Print every host's contrasts with the reference, or as JSON."""
-    from compare.judge.contrast import contrasts, floors
-    from compare.show.words import names_in
-
-    row, timings = stored(db, run)
-    hosts = names_in(row.providers)
-    chosen = known_host(reference, hosts) or next(iter(hosts), None)
-    found = contrasts(timings, chosen, floor_ms=floors(_floor(row)))
-    if as_json:
-        print_contrasts_json(row.run_id, chosen, found)
-        return
-    print_head(row)
-    if found:
-        _print_contrasts(found, paired=True)
-    elif timings:
-        click.echo("one host only: there is nothing to contrast it with")
-
-
-def print_contrasts_json(
-    run_id: str, reference: str | None, found: "Sequence[Any]", **more: str
-) -> None:
-    """Print contrasts as the one JSON object that `h2h compare` promises."""
-    import msgspec
-
-    lines = [msgspec.to_builtins(each) for each in found]
-    print_json({"run_id": run_id, "reference": reference, **more, "contrasts": lines})
-
-
-def print_between(
+def print_summary(
     db: Path,
-    runs: tuple[str, str],
-    reference: str | None = None,
+    run: str = LATEST,
     *,
     as_json: bool = False,
+    objectives: "Mapping[str, float] | None" = None,
 ) -> None:
-    """Print how run B's hosts differ from run A's, or as JSON."""
-    from compare.judge.contrast import between, floors
-    from compare.show.words import names_in
+    """Print a run's summary table, or as JSON {run, summaries}.
 
-    (a, before), (b, after) = stored(db, runs[0]), stored(db, runs[1])
-    chosen = known_host(reference, names_in(a.providers))
-    ones, others = floors(_floor(a)), floors(_floor(b))
-    worse = {name: max(ms, ones.get(name, 0.0)) for name, ms in (ones | others).items()}
-    found = between(before, after, (a.run_id, b.run_id), chosen, floor_ms=worse)
+    `objectives` (ms by metric) None takes those of the run itself.
+    """
+    from compare.cli.reading import judged
+    from compare.judge.comparison import objectives_of
+    from compare.judge.summary import summarise
+    from compare.show import tables
+
+    found = judged(db, run)
+    wanted = objectives or objectives_of(found.run)
+    summaries = summarise(found.frame, wanted)
     if as_json:
-        against = f"{chosen}@{a.run_id}" if chosen else None
-        print_contrasts_json(a.run_id, against, found, run_id_b=b.run_id)
+        print_json(summary_facts(found, summaries))
         return
-    print_head(a)
-    print_head(b)
-    if found:
-        _print_contrasts(found, paired=False)
-    else:
-        click.echo("the two runs share no scenario: there is nothing to contrast")
+    tables.console().print(tables.summary(found.run, summaries))
+
+
+def summary_facts(found: "Judged", summaries: "Sequence[Summary]") -> dict[str, Any]:
+    """Return what JSON says of a run and its summaries."""
+    return {
+        "run": run_facts(found.run, len(found.frame)),
+        "summaries": [_flat(each) for each in summaries],
+    }
 
 
 def write_charts(
@@ -146,15 +107,6 @@ def write_charts(
         )
     except ChartError as error:
         raise click.UsageError(str(error)) from None
-
-
-def print_head(run: "RunRow") -> None:
-    """Print what every view of a run begins with, and an empty line."""
-    from compare.show import tables
-
-    console = tables.console()
-    for line in [*tables.head(run), ""]:
-        console.print(line)
 
 
 def known_host(name: str | None, hosts: "Sequence[str]") -> str | None:
@@ -202,9 +154,3 @@ def _flat(summary: "Summary") -> dict[str, Any]:
 
     fields: dict[str, Any] = msgspec.to_builtins(summary)
     return {**fields.pop("tally"), **fields}
-
-
-def _print_contrasts(found: "Sequence[Any]", *, paired: bool) -> None:
-    from compare.show import tables
-
-    tables.console().print(tables.contrasts(found, paired=paired))

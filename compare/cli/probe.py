@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from compare.cli import jobs
+from compare.cli import gating, jobs
 from compare.cli.options import db_option, json_option
 
 DEFAULT_EVERY_S = 300.0
@@ -27,6 +27,7 @@ def probe(
     **values: Any,
 ) -> int:
     """Probe hosts on a fixed grid; rows are like any other run's."""
+    from compare.cli.going import Telling
     from compare.cli.run import carry_out
     from compare.run.config import read
     from compare.run.mistakes import JobError
@@ -35,6 +36,7 @@ def probe(
     from scenarios.form import parse_duration
 
     wanted = probing(read(job, jobs.flags_of(values), "ping"))
+    gating.check(wanted)
     pause = parse_duration(every) if every else wanted.every or DEFAULT_EVERY_S
     if not pause > 0:
         raise JobError(f"--every {every}: must be above 0, such as 5m")
@@ -42,8 +44,7 @@ def probe(
     return carry_out(
         wanted,
         db,
-        ui="plain",
-        as_json=as_json,
+        Telling(ui="plain", as_json=as_json),
         kind="probe",
         drive=lambda plan: driver(plan, pause, length),
         calibrated=False,

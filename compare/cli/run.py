@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from compare.cli import jobs
+from compare.cli import gating, jobs
+from compare.cli.going import Telling, conducted
 from compare.cli.options import db_option, json_option
 
 if TYPE_CHECKING:
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from compare.run.config import Flags, Job
     from compare.run.prepare import Run
     from compare.run.tally import Tally
-    from data.row import Row
-    from data.store import Store
     from scenarios.plan import Plan
 
 
@@ -23,6 +22,12 @@ if TYPE_CHECKING:
 @jobs.who
 @jobs.load
 @jobs.cold
+@gating.gates
+@click.option(
+    "--abort-on-fail",
+    is_flag=True,
+    help="Stop as soon as a threshold on a host has surely failed.",
+)
 @db_option
 @json_option
 @click.option(
@@ -54,6 +59,10 @@ def run(
     no_calibrate: bool,
     resume: str | None,
     verbose: bool,
+    abort_on_fail: bool,
+    junit: Path | None,
+    markdown: Path | None,
+    force: bool,
     **values: Any,
 ) -> int:
     """Run a load test or comparison, from a JOB file, flags, or both.
@@ -63,39 +72,41 @@ def run(
     """
     from compare.run.config import read
 
+    gating.refuse_existing([junit, markdown], force=force)
+    telling = Telling(ui, as_json, verbose, junit=junit, markdown=markdown)
     flags = jobs.flags_of(values)
     if resume is not None:
         if dry_run:
             raise click.UsageError("--dry-run is about a whole run: drop --resume")
-        return _go_on(job, flags, db, resume, ui=ui, as_json=as_json, verbose=verbose)
+        return _go_on(job, flags, db, resume, telling, abort_on_fail=abort_on_fail)
     wanted = read(job, flags)
+    gating.check(wanted)
     if dry_run:
         return _dry_run(wanted, as_json)
     return carry_out(
         wanted,
         db,
-        ui=ui,
-        as_json=as_json,
-        verbose=verbose,
+        telling,
         calibrated=not no_calibrate,
+        abort_on_fail=abort_on_fail,
     )
 
 
 def carry_out(
     job: "Job",
     db: Path,
+    telling: Telling,
     *,
-    ui: str,
-    as_json: bool = False,
-    verbose: bool = False,
     kind: str = "run",
     drive: Callable[["Plan"], Any] | None = None,
     calibrated: bool = True,
+    abort_on_fail: bool = False,
 ) -> int:
-    """Run a job, print what came of it, and return the exit code.
+    """Run a job, tell what came of it, and return the exit code.
 
     `drive` makes, from the plan, what drives the engine; by default the whole plan.
-    With `calibrated` the bench measures its own error first.
+    With `calibrated` the bench measures its own error first. With `abort_on_fail` a
+    threshold that has surely failed stops the run.
     """
     from compare.cli.budget import budget_left
     from compare.cli.trust import Scales, floor_of, metronome
@@ -112,10 +123,11 @@ def carry_out(
     else:
         how["drive"] = drive(ready.plan)
     scales = Scales(ready)
+    guard = gating.Guard(job) if abort_on_fail else None
     with metronome(calibrated) as host, Store.open(db) as store:
         how["floor"] = floor_of(host, job)
-        ended = _conducted(ready, store, scales, ui, verbose, how)
-    return _left(ready, db, ended, scales, as_json=as_json)
+        ended = conducted(ready, store, scales, guard, telling, how)
+    return _left(ready, db, ended, scales, telling)
 
 
 def _go_on(
@@ -123,12 +135,11 @@ def _go_on(
     flags: "Flags",
     db: Path,
     text: str,
+    telling: Telling,
     *,
-    ui: str,
-    as_json: bool,
-    verbose: bool,
+    abort_on_fail: bool,
 ) -> int:
-    """Resume a run, print what came of it all, and return the exit code."""
+    """Resume a run, tell what came of it all, and return the exit code."""
     from compare.cli import again
     from compare.cli.trust import Scales
     from compare.run.descriptors import make_room, needed
@@ -137,29 +148,14 @@ def _go_on(
     run, record = again.found(path, flags, db, text)
     make_room(needed(run.job))
     scales = Scales(run)
+    guard = gating.Guard(run.job) if abort_on_fail else None
+    weighing = [scales.add, *([guard.add] if guard is not None else [])]
     with Store.open(db) as store:
-        after, limit = again.left(run, record, db, scales)
+        after, limit = again.left(run, record, db, weighing)
         again.tell(after)
         how = {"limit_nusd": limit, "after": after}
-        ended = _conducted(after.run, store, scales, ui, verbose, how)
-    return _left(after.run, db, ended, scales, as_json=as_json)
-
-
-def _conducted(
-    ready: "Run",
-    store: "Store",
-    scales: "Scales",
-    ui: str,
-    verbose: bool,
-    how: dict[str, Any],
-) -> tuple["Tally", str | None]:
-    """Conduct a run, judged by its rows."""
-    from compare.cli.trust import run_loop
-
-    how["judge"] = scales.judge
-    how["watch"] = scales.watched(tell_failure if verbose else None)
-    found: tuple[Tally, str | None] = run_loop(_watched(ready, store, ui, how))
-    return found
+        ended = conducted(after.run, store, scales, guard, telling, how)
+    return _left(after.run, db, ended, scales, telling)
 
 
 def _left(
@@ -167,15 +163,13 @@ def _left(
     db: Path,
     ended: tuple["Tally", str | None],
     scales: "Scales",
-    *,
-    as_json: bool,
+    telling: Telling,
 ) -> int:
-    """Print the summary of a run that has ended, and return the exit code."""
+    """Tell what came of a run that has ended, and return the exit code."""
     from compare.cli.leave import leave
-    from compare.cli.options import print_summary
 
-    print_summary(db, ready.run_id, as_json=as_json)
-    return leave(ready, *ended, scales.judgement)
+    held = gating.conclude(db, ready.run_id, telling) if telling.end else True
+    return leave(ready, *ended, scales.judgement, held=held)
 
 
 def _tell_remarks(job: "Job") -> None:
@@ -201,65 +195,6 @@ def _tell_crowding(workers: int) -> None:
             "hold each other up, and what they measure may show it",
             err=True,
         )
-
-
-async def _watched(
-    ready: "Run", store: "Store", ui: str, how: dict[str, Any]
-) -> tuple["Tally", str | None]:
-    """Conduct the run with its progress shown and its signals minded."""
-    import asyncio
-
-    from compare.cli.progress import progress
-    from compare.run.conduct import conduct
-    from compare.run.rest import missing
-
-    planned = missing(ready.plan, ready.rest) if "drive" not in how else None
-    going: asyncio.Queue[Any] = asyncio.Queue()
-
-    def start(engine: Any, tally: Any) -> None:
-        mind_signals(engine)
-        going.put_nowait((engine, tally))
-
-    task = asyncio.create_task(conduct(ready, store, ready=start, **how))
-    first = asyncio.create_task(going.get())
-    await asyncio.wait({task, first}, return_when=asyncio.FIRST_COMPLETED)
-    if not first.done():
-        first.cancel()
-        return await task
-    engine, tally = first.result()
-    async with progress(engine, tally, ui, planned):
-        return await task
-
-
-def tell_failure(row: "Row") -> None:
-    """Print a request that failed, its host's words made safe for a terminal."""
-    from compare.show.words import plain
-
-    if row.outcome == "ok":
-        return
-    status = f" HTTP {row.http_status}" if row.http_status else ""
-    words = f": {plain(row.error_excerpt)}" if row.error_excerpt else ""
-    click.echo(
-        f"{plain(row.provider)} block {row.block}: {row.outcome}{status}{words}",
-        err=True,
-    )
-
-
-def mind_signals(engine: Any) -> None:
-    """Stop sending at the first Ctrl-C or SIGTERM, end everything at the second."""
-    import asyncio
-    import signal
-
-    def once() -> None:
-        if engine.stopped is None:
-            click.echo("stopping: waiting for what is in flight (again: now)", err=True)
-            engine.stop()
-        else:
-            engine.finish_now()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, once)
 
 
 def _dry_run(job: "Job", as_json: bool) -> int:

@@ -61,7 +61,7 @@ class Scales:
         numbers = None if health is None else msgspec.structs.asdict(health)
         self.judgement = remarked(
             judge(self._facts, numbers, lost),
-            spent=stopped == "budget",
+            stopped=stopped,
             withheld=self._withheld.by_host,
             breaks=msgspec.json.decode(resumed, type=list[Break]),
         )

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from compare.judge.stats import Summary, summarise
+from compare.judge.summary import Summary, summarise
 from data.row import RunRow, Timing
 
 

@@ -5,9 +5,20 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from compare.judge.validity import DEGRADED, SPENT, VALID, Judgement, Reason
+from compare.judge.validity import DEGRADED, VALID, Judgement, Reason
 from data.row import Row
 from providers.outcome import Blame, Outcome
+
+EARLY = {
+    "budget": Reason(
+        code="budget_reached",
+        text="its budget was reached: not all of the plan was sent",
+    ),
+    "threshold": Reason(
+        code="threshold_failed", text="a threshold failed: not all of the plan was sent"
+    ),
+}
+"""Why a run ended before its plan: no fault of it, but later readers should know."""
 
 
 class Break(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,17 +53,18 @@ class Withheld:
 def remarked(
     judgement: Judgement,
     *,
-    spent: bool = False,
+    stopped: str | None = None,
     withheld: Mapping[str, int] | None = None,
     breaks: Sequence[Break] = (),
 ) -> Judgement:
     """Return a judgement with what else is to be said of its run.
 
-    `spent` says that its budget was reached, `withheld` counts by host what was not
-    sent after refusals of the key, `breaks` are those after which it was resumed.
+    `stopped` is why it ended early (None: it did not), `withheld` counts by host what
+    was not sent after refusals of the key, `breaks` are those after which it was
+    resumed.
     Blocks that were asked in two parts degrade a run: their hosts share no moment.
     """
-    told = [SPENT] if spent else []
+    told = [EARLY[stopped]] if stopped in EARLY else []
     told += _withheld(withheld or {})
     told += _breaks(breaks)
     parted = any(each.parted for each in breaks)
@@ -76,8 +88,8 @@ def _breaks(breaks: Sequence[Break]) -> Iterator[Reason]:
     parted = sum(each.parted for each in breaks)
     times = "once" if len(breaks) == 1 else f"{len(breaks)} times"
     text = (
-        f"resumed {times}, after {seconds:,.0f} s without sending: rates over the "
-        "whole run include that time"
+        f"resumed {times}, after {seconds:,.0f} s without sending, which the rates "
+        "over the whole run leave out"
     )
     if parted:
         text += f"; {parted:,} blocks were asked in two parts, not at one moment"

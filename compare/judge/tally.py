@@ -1,7 +1,7 @@
 """What became of requests, ours and the hosts' doings apart, and their figures."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import msgspec
 
@@ -9,6 +9,9 @@ from data.row import Timing
 from providers.outcome import Blame, Outcome
 
 SPARED = frozenset({Outcome.DROPPED, Outcome.LOST, Outcome.POLICY_REFUSED})
+
+OK, FAILED, INTERRUPTED, SET_ASIDE = "ok", "failed", "interrupted", "set_aside"
+"""The fates of requests, as `Tally` counts them."""
 
 METRICS: dict[str, str] = {
     "ttft": "ttft_ms",
@@ -40,43 +43,41 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     outcomes: dict[str, int]
 
 
-class Sample(msgspec.Struct, frozen=True, kw_only=True):
-    """One metric of one host's ok requests, with what is missing from it in view."""
-
-    provider: str
-    scenario: str
-    metric: str
-    values: tuple[float, ...]
-    n_attempted: int
-    n_ok: int
-    n_failed: int
-    n_censored: int
+def fate_of(outcome: str, blame: str | None) -> str:
+    """Return the fate of a request of that outcome, and that blame."""
+    if outcome == Outcome.OK:
+        return OK
+    if outcome == Outcome.INTERRUPTED:
+        return INTERRUPTED
+    return SET_ASIDE if outcome in SPARED or blame == Blame.CLIENT else FAILED
 
 
 def fate(row: Timing) -> str:
     """Return `ok`, `failed`, `interrupted` or `set_aside`, as `Tally` counts them."""
-    if row.outcome == Outcome.OK:
-        return "ok"
-    if row.outcome == Outcome.INTERRUPTED:
-        return "interrupted"
-    ours = row.outcome in SPARED or row.blame == Blame.CLIENT
-    return "set_aside" if ours else "failed"
+    return fate_of(row.outcome, row.blame)
 
 
 def tally(timings: Iterable[Timing]) -> Tally:
     """Count what became of requests, ours and the hosts' doings apart."""
-    rows = list(timings)
-    fates = Counter(fate(row) for row in rows)
-    judged = fates["ok"] + fates["failed"]
-    outcomes = Counter(row.outcome for row in rows)
+    return count((row.outcome, row.blame, 1) for row in timings)
+
+
+def count(found: Iterable[tuple[str, str | None, int]]) -> Tally:
+    """Return the Tally of outcomes and blames, each with how many requests had it."""
+    fates: Counter[str] = Counter()
+    outcomes: Counter[str] = Counter()
+    for outcome, blame, n in found:
+        fates[fate_of(outcome, blame)] += n
+        outcomes[outcome] += n
+    judged = fates[OK] + fates[FAILED]
     return Tally(
-        n=len(rows),
-        n_attempted=judged + fates["interrupted"],
-        n_ok=fates["ok"],
-        n_failed=fates["failed"],
-        n_interrupted=fates["interrupted"],
-        n_set_aside=fates["set_aside"],
-        success_share=fates["ok"] / judged if judged else None,
+        n=outcomes.total(),
+        n_attempted=judged + fates[INTERRUPTED],
+        n_ok=fates[OK],
+        n_failed=fates[FAILED],
+        n_interrupted=fates[INTERRUPTED],
+        n_set_aside=fates[SET_ASIDE],
+        success_share=fates[OK] / judged if judged else None,
         outcomes=dict(sorted(outcomes.items(), key=lambda each: (-each[1], each[0]))),
     )
 
@@ -98,18 +99,3 @@ def values(timings: Iterable[Timing], metric: str) -> list[float]:
     """Return a metric's known values over the ok requests."""
     found = (value(timing, metric) for timing in timings)
     return [each for each in found if each is not None]
-
-
-def sample(timings: Sequence[Timing], metric: str) -> Sample:
-    """Return one metric of requests that share host and scenario (at least one)."""
-    counts = tally(timings)
-    return Sample(
-        provider=timings[0].provider,
-        scenario=timings[0].asked,
-        metric=metric,
-        values=tuple(values(timings, metric)),
-        n_attempted=counts.n_attempted,
-        n_ok=counts.n_ok,
-        n_failed=counts.n_failed,
-        n_censored=counts.n_interrupted,
-    )

@@ -42,12 +42,6 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     bound: float | None = None
 
 
-SPENT = Reason(
-    code="budget_reached", text="its budget was reached: not all of the plan was sent"
-)
-"""No fault of the run, but whoever reads it later should know."""
-
-
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """`valid`, `degraded` or `invalid`, and why."""
 

@@ -21,8 +21,12 @@ from scenarios.request import ScenarioError
 from scenarios.scenario import Scenario
 
 DEFAULT_SCENARIO = "chat-1k"
-SECTIONS = ("provider", "scenario", "load", "deadlines", "budget", "probe")
-NOT_YET = ("slo", "thresholds", "alert", "store", "serve")
+SECTIONS = (
+    "provider", "scenario", "load", "deadlines", "budget", "probe", "slo", "thresholds"
+)  # fmt: skip
+LISTS = {"provider", "scenario", "thresholds"}
+OBJECTIVES = ("ttft", "ttfa", "ttft_due", "e2e", "e2e_due", "tpot")
+NOT_YET = ("alert", "store", "serve")
 """Parts of the job file that this version cannot honour, and so does not accept."""
 
 
@@ -31,7 +35,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     `budget_nusd` and `day_nusd` are limits in nano-USD, None for none. With `cold`
     every request opens a connection of its own. `workers` is how many processes share
-    the load. `every` (seconds) and `cold_probe` are for probes alone.
+    the load. `every` (seconds) and `cold_probe` are for probes alone. `thresholds` are
+    kept as they were written; `slo` is in ms by metric.
     """
 
     providers: tuple[Provider, ...]
@@ -46,6 +51,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     every: float | None = None
     cold: bool = False
     cold_probe: bool = False
+    thresholds: tuple[str, ...] = ()
+    slo: Mapping[str, float] = {}
     source: str = ""
 
 
@@ -63,6 +70,8 @@ class Flags(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     load: Mapping[str, Any] = {}
     cold: bool = False
+    thresholds: tuple[str, ...] = ()
+    slo: Mapping[str, float] = {}
 
 
 def read(
@@ -93,6 +102,8 @@ def read(
         cold=flags.cold or _is_cold(connection, f"{where}: load.connection"),
         deadlines=_deadlines(table.get("deadlines", {}), where),
         tags=_tags(flags.tags),
+        thresholds=_thresholds(table.get("thresholds", []), where) + flags.thresholds,
+        slo=flags.slo or _slo(table.get("slo", {}), where),
         source=str(path) if path else "",
         budget_nusd=nusd(flags.budget, "--budget") or budget.get("run"),
         day_nusd=budget.get("day"),
@@ -133,7 +144,7 @@ def _toml(path: Path) -> dict[str, Any]:
         rows = table.get(key, [])
         if not isinstance(rows, list) or not all(isinstance(r, dict) for r in rows):
             raise JobError(f"{path}: write {key} as [[{key}]], once for each")
-    for key in set(SECTIONS) - {"provider", "scenario"}:
+    for key in set(SECTIONS) - LISTS:
         if not isinstance(table.get(key, {}), dict):
             raise JobError(f"{path}: write {key} as a table, [{key}]")
     return table
@@ -200,6 +211,28 @@ def _probe(table: Mapping[str, Any], where: str) -> dict[str, Any]:
         raise JobError(f'{where}.every: must be above 0, such as "5m"')
     cold = _is_cold(table.get("connection", "warm"), f"{where}.connection")
     return {"every": seconds.get("every"), "cold_probe": cold}
+
+
+def _thresholds(found: object, where: str) -> tuple[str, ...]:
+    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+        raise JobError(
+            f'{where}: write thresholds as a list of texts, ["errors<1%"], above the '
+            "first table"
+        )
+    return tuple(found)
+
+
+def _slo(table: Mapping[str, Any], where: str) -> dict[str, float]:
+    """Return what a good request keeps, in ms: numbers are ms, texts have a unit."""
+    where = f"{where}: slo"
+    _known_keys(table, OBJECTIVES, where)
+    texts = {key: value for key, value in table.items() if isinstance(value, str)}
+    found = {key: 1000 * s for key, s in durations(texts, OBJECTIVES, where).items()}
+    for key, value in {**table, **found}.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+            raise JobError(f'{where}.{key}: {value!r} is no time; write 500 or "500ms"')
+        found[key] = float(value)
+    return found
 
 
 def _workers(value: object, where: str) -> int:

@@ -31,6 +31,8 @@ def redacted(job: Job, salt: str) -> dict[str, Any]:
         "deadlines": msgspec.to_builtins(job.deadlines),
         "budget_nusd": job.budget_nusd,
         "day_nusd": job.day_nusd,
+        "thresholds": list(job.thresholds),
+        "slo": dict(job.slo),
         "salt": salt,
         "source": Path(job.source).name,
     }
@@ -51,6 +53,8 @@ def restored(kept: Mapping[str, Any], prices: Mapping[str, Any], where: str) -> 
             deadlines=msgspec.convert(kept["deadlines"], Deadlines),
             budget_nusd=kept["budget_nusd"],
             day_nusd=kept["day_nusd"],
+            thresholds=tuple(kept["thresholds"]),
+            slo=kept["slo"],
             workers=kept["workers"],
             cold=kept["connection"] == "cold",
             source=kept["source"],

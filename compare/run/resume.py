@@ -188,7 +188,8 @@ def _versions(key: str) -> bool:
 def _timed_out(plan: Plan, record: RunRow) -> bool:
     """Return whether a run came to its end by its duration: then that was its plan."""
     codes = {reason.get("code") for reason in json.loads(record.reasons)}
-    ended = record.status == "done" and "budget_reached" not in codes
+    early = codes & {"budget_reached", "threshold_failed"}
+    ended = record.status == "done" and not early
     return ended and plan.load.duration is not None and not plan.load.rates
 
 

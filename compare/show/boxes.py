@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 
-from compare.judge.stats import floor_of, percentile, summarise
+from compare.judge.stats import floor_of, percentile
+from compare.judge.summary import summarise
 from compare.judge.tally import values
 from compare.show.style import (
     MUTED,

@@ -10,7 +10,7 @@ from matplotlib.gridspec import SubplotSpec
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
-from compare.judge.stats import summarise
+from compare.judge.summary import summarise
 from compare.judge.tally import fate, value, values
 from compare.show.boxes import host_axis
 from compare.show.style import (

@@ -13,8 +13,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from compare.judge.contrast import NO_DIFFERENCE, Contrast
-from compare.judge.stats import Quantile, Summary
+from compare.judge.stats import Quantile
+from compare.judge.summary import Summary
 from compare.show.words import (
     exactness,
     labels,
@@ -85,14 +85,26 @@ def summary(run: RunRow, summaries: Sequence[Summary]) -> Group:
     parts: list[RenderableType] = [Text(line) for line in head(run)]
     if not summaries:
         parts.append(Text("no measured request in this run"))
+    return Group(*parts, *segments(summaries))
+
+
+def segments(
+    summaries: Sequence[Summary], *, intervals: bool = False
+) -> list[RenderableType]:
+    """Return a table for each scenario and load step, and below it what failed.
+
+    With `intervals` the times have theirs.
+    """
+    parts: list[RenderableType] = []
     steps = len({each.step for each in summaries})
     for scenario, step in dict.fromkeys((s.scenario, s.step) for s in summaries):
         group = [s for s in summaries if (s.scenario, s.step) == (scenario, step)]
         named = plain(scenario) + (f", load step {step}" if steps > 1 else "")
-        parts += [Text(), Text(f"scenario {named}"), Text(), *_tables(group)]
+        parts += [Text(), Text(f"scenario {named}"), Text()]
+        parts += _tables(group, intervals=intervals)
         notes = [note for each in group for note in _notes(each)]
         parts += [Text(), *(Text(note) for note in notes)] if notes else []
-    return Group(*parts)
+    return parts
 
 
 def head(run: RunRow) -> list[str]:
@@ -103,39 +115,6 @@ def head(run: RunRow) -> list[str]:
         state = "still running: this is what it has measured so far"
     why = [f"  because: {reason}" for reason in reasons(run)]
     return [first, state, *why, exactness(run)]
-
-
-def contrasts(found: Sequence[Contrast], *, paired: bool = True) -> Group:
-    """Return contrasts as a table a scenario and pair of hosts, with what they say."""
-    parts: list[RenderableType] = []
-    n = "blocks" if paired else "n"
-    columns = ("metric", "ratio", "95 % interval", n, "verdict")
-    keys = dict.fromkeys((c.scenario, c.provider, c.reference) for c in found)
-    for scenario, provider, reference in keys:
-        lines = [
-            (c.metric, _ratio(c), _interval(c), f"{c.n_blocks:,}", _verdict(c))
-            for c in found
-            if (c.scenario, c.provider, c.reference) == (scenario, provider, reference)
-        ]
-        title = (
-            f"{plain(scenario)}: {plain(provider, 60)} against {plain(reference, 60)}"
-        )
-        parts += [Text(title), Text(), grid(columns, lines, left=(0, 4)), Text()]
-    how = "in the blocks that both answered" if paired else "of two separate runs"
-    parts.append(
-        Text(
-            f"ratio: median of the host / median of the reference, {how}. An interval "
-            "that holds 1 is compatible with no difference; verdicts are not given."
-        )
-    )
-    if any(each.verdict == NO_DIFFERENCE for each in found):
-        parts.append(
-            Text(
-                "below the bench's floor: the medians differ by less than the bench's "
-                "own error before the run, so no difference is shown."
-            )
-        )
-    return Group(*parts)
 
 
 def runs(found: Sequence[RunRow], counts: dict[str, int]) -> Table:
@@ -187,6 +166,15 @@ def _attempted(each: Summary) -> str:
     return f"{each.tally.n_attempted:,}"
 
 
+def _goodput(each: Summary) -> str:
+    return _known(each.goodput.share if each.goodput else None, percent)
+
+
+def _labels(each: Summary) -> str:
+    n = sum(each.labels.values())
+    return "\n".join(f"{percent(k / n)} {label}" for label, k in each.labels.items())
+
+
 def _ok(each: Summary) -> str:
     return _known(each.tally.success_share, percent)
 
@@ -196,13 +184,18 @@ METRICS: dict[str, Cell] = {
     "ok": _ok,
     "TTFT p50 ms": _time("ttft_p50"),
     "TTFT p95 ms": _time("ttft_p95"),
+    "TTFT p95 with failures": _time("ttft_p95_adjusted"),
     "first answer p50 ms": _time("ttfa_p50"),
     "decode p50 tok/s": _time("decode_tps_p50"),
     "end to end p50 ms": _time("e2e_p50"),
     "end to end p95 ms": _time("e2e_p95"),
+    "output p5 tokens": _time("tokens_p05"),
     "output p50 tokens": _time("tokens_p50"),
+    "output p95 tokens": _time("tokens_p95"),
+    "streamed": _labels,
     "USD per 1,000 requests": _cost,
     "USD as stated by host": _stated,
+    "goodput": _goodput,
     "checks passed": _passed,
     "cache hit": lambda each: _known(each.cache_hit_share, percent, "not stated"),
     "achieved req/s": lambda each: _known(each.achieved_rps, number),
@@ -210,12 +203,30 @@ METRICS: dict[str, Cell] = {
 }
 """The lines of a summary table, in order: label and what stands there for a host."""
 
+OPTIONAL: dict[str, Callable[[Summary], bool]] = {
+    "TTFT p95 with failures": lambda each: bool(each.tally.n_failed),
+    "USD as stated by host": lambda each: bool(each.n_reported),
+    "goodput": lambda each: each.goodput is not None,
+    "streamed": lambda each: set(each.labels) - {"true"} != set(),
+}
+"""Lines that are left out where they say nothing of any host."""
+
+INTERVALS = {
+    "TTFT p50 ms": "ttft_p50",
+    "TTFT p95 ms": "ttft_p95",
+    "end to end p50 ms": "e2e_p50",
+    "end to end p95 ms": "e2e_p95",
+}
+"""Lines that can have their order-statistic interval beside them."""
+
 FIRST = ("requests", "ok", "TTFT p50 ms", "TTFT p95 ms", "first answer p50 ms")
 SECOND = ("end to end p50 ms", "end to end p95 ms", "decode p50 tok/s")
 THIRD = ("output p50 tokens", "USD per 1,000 requests", "checks passed", "cache hit")
 
 
-def _tables(group: Sequence[Summary]) -> list[RenderableType]:
+def _tables(
+    group: Sequence[Summary], *, intervals: bool = False
+) -> list[RenderableType]:
     names = labels([each.provider for each in group], NAMES)
     if len(group) > SIDE_BY_SIDE:
         parts: list[RenderableType] = []
@@ -227,9 +238,32 @@ def _tables(group: Sequence[Summary]) -> list[RenderableType]:
     lines = [
         [label, *(_wrapped(cell(each), len(group) > 3) for each in group)]
         for label, cell in METRICS.items()
-        if label != "USD as stated by host" or any(each.n_reported for each in group)
+        if label not in OPTIONAL or any(map(OPTIONAL[label], group))
     ]
+    if intervals:
+        lines = [_with_interval(line, group) for line in lines]
     return [grid(headers, lines)]
+
+
+def _with_interval(line: list[str], group: Sequence[Summary]) -> list[str]:
+    """Return a line of the table with the intervals of its quantiles, if it has any."""
+    field = INTERVALS.get(line[0])
+    if field is None:
+        return line
+    breaks = "\n" if len(group) > 2 else " "
+    return [
+        line[0],
+        *(
+            cell + _span(getattr(each, field), breaks)
+            for cell, each in zip(line[1:], group, strict=True)
+        ),
+    ]
+
+
+def _span(found: Quantile, breaks: str) -> str:
+    if found.value is None or found.low is None or found.high is None:
+        return ""
+    return f"{breaks}({number(found.low)} to {number(found.high)})"
 
 
 def _by_host(
@@ -260,30 +294,17 @@ def _notes(each: Summary) -> list[str]:
             f"{name}: interrupted by us: {counts.n_interrupted:,}, neither ok nor "
             "failed; percentiles are lower bounds"
         )
+    if each.goodput is not None and each.goodput.n_unknown:
+        notes.append(
+            f"{name}: goodput: {each.goodput.n_unknown:,} answers lack a figure that "
+            "an objective needs, and count as not good"
+        )
     if counts.n_set_aside:
         notes.append(
             f"{name}: not counted: {counts.n_set_aside:,} that never reached the "
             "host or failed by our own doing"
         )
     return notes
-
-
-def _ratio(contrast: Contrast) -> str:
-    if contrast.need_more:
-        return f"n/a (n={contrast.n_blocks} < {contrast.n_blocks + contrast.need_more})"
-    return _known(contrast.estimate, "{:.3f}".format)
-
-
-def _interval(contrast: Contrast) -> str:
-    if contrast.low is None or contrast.high is None:
-        return "n/a"
-    return f"{contrast.low:.3f} to {contrast.high:.3f}"
-
-
-def _verdict(contrast: Contrast) -> str:
-    # The only verdict that is given yet, and the only ground for it.
-    below = contrast.verdict == NO_DIFFERENCE
-    return "below the bench's floor" if below else contrast.verdict or "-"
 
 
 def _text(cell: str) -> Text:

@@ -315,3 +315,38 @@ def test_a_budget_counts_what_the_run_has_cost_already(desk, simulated):
 
 def spent_nusd(desk):
     return desk.rows("select sum(cost_nusd) n from requests")[0]["n"]
+
+
+def test_a_resumed_run_is_judged_by_its_own_thresholds_over_all_its_rows(desk, who):
+    asked = ["--threshold", "zai.errors<1%", "--threshold", "zai.ttft:p50<1ms"]
+    desk("run", *who, "-s", "ping", "-n", 20, *asked, code=99)
+    lose(desk, "seq >= 45")
+
+    said = desk("run", "--resume", "latest", "--junit", "out.xml", *QUIET, code=99)
+
+    assert (said.out.count("✓"), said.out.count("✗")) == (1, 1)
+    junit = (desk.folder / "out.xml").read_text()
+    assert "zai.ttft:p50&lt;1ms" in junit
+    # A second time its rows are complete; thresholds of another are refused at once.
+    lose(desk, "seq = 5")
+    line = refused(desk, "latest", "--threshold", "errors<1%")
+    assert "h2h compare RUN --threshold" in line
+    assert "--force" in refused(desk, "latest", "--junit", "out.xml")
+
+
+def test_a_run_that_a_threshold_stopped_goes_on_and_can_be_stopped_again(desk, who):
+    asked = ["--threshold", "ttft:max<1ms", "--abort-on-fail"]
+    words = ["-s", "ping", "--duration", "60s", "-c", 2, *asked]
+    said = desk("run", *who, *words, code=99)
+    assert "surely failed" in said.err
+    n = len(rows_so_far(desk))
+
+    said = desk("run", "--resume", "latest", "--abort-on-fail", *QUIET, code=99)
+
+    assert "surely failed" in said.err
+    assert len(rows_so_far(desk)) > n
+    told = reasons(desk)
+    assert {"resumed", "threshold_failed"} <= told.keys()
+    (run,) = desk.rows("select resumed from runs")
+    (gap,) = json.loads(run["resumed"])
+    assert gap["from_ns"] < gap["to_ns"]

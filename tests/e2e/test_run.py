@@ -521,3 +521,32 @@ def test_plain_progress_has_no_carriage_return(desk, simulated):
     assert "\x1b" not in said.err + said.out
     (line, *_) = [line for line in said.err.splitlines() if " open" in line]
     assert len(line) <= 80
+
+
+def test_a_threshold_that_fails_leaves_with_99_after_the_table(desk, who):
+    asked = ["--threshold", "errors<1%", "--threshold", "ttft:p50<1ms"]
+    said = desk("run", *who, "-s", "ping", "-n", "12", *asked, code=99)
+    assert said.out.count("✓") == 3
+    assert said.out.count("✗") == 3
+    assert "slower" in said.out or "faster" in said.out or "no difference" in said.out
+    again = desk("compare", "latest", "--json", code=99)  # the run keeps them
+    assert len(again.json["thresholds"]) == 6
+
+
+def test_a_surely_failed_threshold_stops_the_run(desk, who):
+    asked = ["--threshold", "ttft:max<1ms", "--abort-on-fail"]
+    said = desk("run", *who, "-s", "ping", "-n", "5000", "-c", "2", *asked, code=99)
+    assert "surely failed" in said.err
+    (run,) = desk("runs", "--json").json
+    assert run["n"] < 15_000
+    assert [each["code"] for each in run["reasons"]][-1] == "threshold_failed"
+
+
+def test_a_wrong_threshold_is_found_before_anything_is_sent(desk, who):
+    said = desk("run", *who, "--threshold", "zia.errors<1%", code=2)
+    assert "no such host" in said.err
+    assert not desk.db.exists()
+    (desk.folder / "out.xml").write_text("")
+    said = desk("run", *who, "--junit", "out.xml", code=2)
+    assert "--force" in said.err
+    assert not desk.db.exists()

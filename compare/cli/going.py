@@ -1,0 +1,119 @@
+"""A run while it goes: how its progress is shown, its signals minded, its rows told."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+if TYPE_CHECKING:
+    from compare.cli.gating import Guard
+    from compare.cli.trust import Scales
+    from compare.run.prepare import Run
+    from compare.run.tally import Tally
+    from data.row import Row
+    from data.store import Store
+
+
+class Telling(NamedTuple):
+    """How a run is told of, and in which files.
+
+    `ui` is how progress is shown; with `verbose` each failure is told. At its end come
+    table, verdict and thresholds, as JSON with `as_json`; with `end` False the caller
+    tells of it. `junit` and `markdown` are what is written beside (- prints it).
+    """
+
+    ui: str
+    as_json: bool = False
+    verbose: bool = False
+    end: bool = True
+    junit: Path | None = None
+    markdown: Path | None = None
+
+
+def conducted(
+    ready: "Run",
+    store: "Store",
+    scales: "Scales",
+    guard: "Guard | None",
+    telling: Telling,
+    how: dict[str, Any],
+) -> tuple["Tally", str | None]:
+    """Conduct a run, judged by its rows; return its tally and why it stopped early.
+
+    `guard` stops it (None: nothing does), `how` has what else `conduct` is to know.
+    """
+    from compare.cli.trust import run_loop
+
+    weigh = scales.watched(tell_failure if telling.verbose else None)
+
+    def watch(row: "Row") -> None:
+        weigh(row)
+        if guard is not None:
+            guard.add(row)
+
+    how |= {"judge": scales.judge, "watch": watch}
+    found: tuple[Tally, str | None] = run_loop(
+        _shown(ready, store, guard, telling.ui, how)
+    )
+    return found
+
+
+async def _shown(
+    ready: "Run", store: "Store", guard: "Guard | None", ui: str, how: dict[str, Any]
+) -> tuple["Tally", str | None]:
+    """Conduct the run with its progress shown and its signals minded."""
+    import asyncio
+
+    from compare.cli.progress import progress
+    from compare.run.conduct import conduct
+    from compare.run.rest import missing
+
+    planned = missing(ready.plan, ready.rest) if "drive" not in how else None
+    going: asyncio.Queue[Any] = asyncio.Queue()
+
+    def start(engine: Any, tally: Any) -> None:
+        mind_signals(engine)
+        if guard is not None:
+            guard.engine = engine
+        going.put_nowait((engine, tally))
+
+    task = asyncio.create_task(conduct(ready, store, ready=start, **how))
+    first = asyncio.create_task(going.get())
+    await asyncio.wait({task, first}, return_when=asyncio.FIRST_COMPLETED)
+    if not first.done():
+        first.cancel()
+        return await task
+    engine, tally = first.result()
+    async with progress(engine, tally, ui, planned):
+        return await task
+
+
+def tell_failure(row: "Row") -> None:
+    """Print a request that failed, its host's words made safe for a terminal."""
+    from compare.show.words import plain
+
+    if row.outcome == "ok":
+        return
+    status = f" HTTP {row.http_status}" if row.http_status else ""
+    words = f": {plain(row.error_excerpt)}" if row.error_excerpt else ""
+    click.echo(
+        f"{plain(row.provider)} block {row.block}: {row.outcome}{status}{words}",
+        err=True,
+    )
+
+
+def mind_signals(engine: Any) -> None:
+    """Stop sending at the first Ctrl-C or SIGTERM, end everything at the second."""
+    import asyncio
+    import signal
+
+    def once() -> None:
+        if engine.stopped is None:
+            click.echo("stopping: waiting for what is in flight (again: now)", err=True)
+            engine.stop()
+        else:
+            engine.finish_now()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, once)

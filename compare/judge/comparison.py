@@ -1,0 +1,167 @@
+"""A whole comparison: who is ahead, how sure, and what is to be held against it."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from compare.judge.caveats import Caveat, Note, withheld
+from compare.judge.comparable import refuse, unlike, unlike_runs
+from compare.judge.contrast import between, contrasts, floors, matched
+from compare.judge.depth import add_depths, depth_of
+from compare.judge.frame import Frame, Segment
+from compare.judge.notes import (
+    differs,
+    of_contrasts,
+    of_pairs,
+    of_rows,
+    of_run,
+    unlike_loads,
+)
+from compare.judge.pair import Contrast
+from compare.judge.sample import OBJECTIVES
+from compare.judge.summary import Summary, summarise
+from data.migrations import StoreError
+from data.row import RunRow
+
+Batches = Iterable[Sequence[Sequence[Any]]]
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """A stored run and its measured rows; `timelines` reads `depth.COLUMNS` of it."""
+
+    run: RunRow
+    frame: Frame
+    timelines: Callable[[], Batches]
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said of a run's hosts, or of two runs.
+
+    `reference` is the host that the others are set against; None where two runs set
+    each host against itself, or there is no host. `summaries` are those of the last
+    run, with `objectives` in ms by metric.
+    """
+
+    runs: tuple[RunRow, ...]
+    reference: str | None
+    summaries: list[Summary]
+    contrasts: list[Contrast]
+    notes: list[Note]
+    objectives: Mapping[str, float] = {}
+
+    @property
+    def paired(self) -> bool:
+        """Tell whether the contrasts are within blocks of one run."""
+        return len(self.runs) == 1
+
+
+def within(
+    found: Judged,
+    reference: str | None = None,
+    *,
+    objectives: Mapping[str, float] | None = None,
+    anyway: bool = False,
+) -> Comparison:
+    """Return how a run's hosts compare with the reference (default: the first).
+
+    Incomparable if they were asked unlike things, unless `anyway`.
+    """
+    run, frame = found.run, found.frame
+    chosen = reference or next(iter(frame.hosts), None)
+    notes = _allowed(unlike(frame), anyway=anyway)
+    made = contrasts(frame, chosen, floor_ms=floor_of(run))
+    depths = _depths(frame, made)
+    if depths:
+        add_depths(frame, depths, found.timelines())
+        made += contrasts(frame, chosen, floor_ms=floor_of(run), depths=depths)
+    notes += [*of_run(run), *of_contrasts(made), *of_rows(frame)]
+    notes += of_pairs(frame, chosen) if chosen else []
+    return Comparison(
+        runs=(run,),
+        reference=chosen,
+        summaries=summarise(frame, objectives),
+        contrasts=withheld(made, notes),
+        notes=notes,
+        objectives=objectives or {},
+    )
+
+
+def across(
+    a: Judged,
+    b: Judged,
+    reference: str | None = None,
+    *,
+    objectives: Mapping[str, float] | None = None,
+    anyway: bool = False,
+) -> Comparison:
+    """Return how run B's hosts differ from run A's; see `contrast.between`."""
+    names = (a.run.run_id, b.run.run_id)
+    pairs = matched(a.frame, b.frame, reference)
+    notes = _allowed(unlike_runs(a.frame, b.frame, pairs, names), anyway=anyway)
+    ones, others = floor_of(a.run), floor_of(b.run)
+    worse = {name: max(ms, ones.get(name, 0.0)) for name, ms in (ones | others).items()}
+    made = between(a.frame, b.frame, names, reference, floor_ms=worse)
+    text = "the two runs share no moment"
+    notes.append(Note(caveat=Caveat.SEPARATE_RUNS, text=text))
+    notes += unlike_loads(a.run, b.run)
+    for each in (a, b):
+        own = {host: f"{host}@{each.run.run_id}" for host in each.frame.hosts}
+        notes += [_renamed(note, own) for note in of_run(each.run)]
+        notes += of_rows(each.frame, own)
+    notes += of_contrasts(made)
+    return Comparison(
+        runs=(a.run, b.run),
+        reference=f"{reference}@{names[0]}" if reference else None,
+        summaries=summarise(b.frame, objectives),
+        contrasts=withheld(made, notes),
+        notes=notes,
+        objectives=objectives or {},
+    )
+
+
+def floor_of(run: RunRow) -> dict[str, float]:
+    """Return the bench's own error in ms by metric before a run, empty if unknown."""
+    return floors(json.loads(run.floor or "null"))
+
+
+def objectives_of(run: RunRow) -> dict[str, float]:
+    """Return the objectives that a run was made with, in ms by metric.
+
+    StoreError for one that this version does not know: without it more would be good.
+    """
+    found: dict[str, float] = json.loads(run.job or "{}").get("slo") or {}
+    for name in found.keys() - set(OBJECTIVES):
+        raise StoreError(
+            f"run {run.run_id}: its objective {name!r} is none of "
+            f"{', '.join(OBJECTIVES)}; judge it by others with --goodput"
+        )
+    return found
+
+
+def thresholds_of(run: RunRow) -> list[str]:
+    """Return the thresholds that a run was made with, as they were written."""
+    return json.loads(run.job or "{}").get("thresholds") or []
+
+
+def _allowed(found: Sequence[str], *, anyway: bool) -> list[Note]:
+    if not anyway:
+        refuse(found)
+    return [Note(caveat=Caveat.COMPARED_ANYWAY, text=each) for each in found]
+
+
+def _depths(frame: Frame, found: Sequence[Contrast]) -> dict[Segment, int]:
+    """Return how many tokens deep to compare in the segments of unequal work."""
+    unequal = {
+        Segment(each.scenario, each.step)
+        for each in found
+        if each.metric == "tokens" and differs(each)
+    }
+    depths = {segment: depth_of(frame, segment) for segment in unequal}
+    return {segment: k for segment, k in depths.items() if k is not None}
+
+
+def _renamed(note: Note, names: Mapping[str, str]) -> Note:
+    hosts = tuple(names.get(host, host) for host in note.hosts)
+    return msgspec.structs.replace(note, hosts=hosts)

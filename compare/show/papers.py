@@ -1,0 +1,134 @@
+"""A comparison for machines and reviews: JUnit XML, and Markdown for a pull request."""
+
+from collections.abc import Sequence
+from xml.etree import ElementTree as ET
+
+from compare.judge.comparison import Comparison
+from compare.judge.gates import Gate
+from compare.show import gates as shown
+from compare.show.tables import head
+from compare.show.verdicts import headline, ratio_cells
+from compare.show.words import number, percent, plain, usd
+from data.export import harmless
+
+LONGEST = 60_000
+"""Characters: a comment on a pull request may have 65,536."""
+
+DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
+INVALID = "invalid"
+
+
+def junit(found: Comparison, gates: Sequence[Gate]) -> str:
+    """Return a test suite as JUnit XML: a case for the run's validity and each gate."""
+    run = found.runs[-1]
+    failures = [gate for gate in gates if not gate.passed]
+    invalid = run.validity == INVALID
+    suite = ET.Element(
+        "testsuite",
+        name=f"h2h {plain(run.run_id)}",
+        tests=str(len(gates) + 1),
+        failures=str(len(failures) + invalid),
+        errors="0",
+        skipped="0",
+        timestamp=plain(run.started_at)[:19],
+    )
+    case = ET.SubElement(suite, "testcase", classname="h2h.run", name="validity")
+    if invalid:
+        words = "; ".join(line.strip() for line in head(run)[1:-1])
+        ET.SubElement(case, "failure", message=plain(words, 500))
+    for gate in gates:
+        name = f"{plain(gate.threshold)} [{plain(gate.who)}]"
+        where = f"h2h.{shown.place(gate)}"
+        case = ET.SubElement(suite, "testcase", classname=where, name=name)
+        if not gate.passed:
+            ET.SubElement(case, "failure", message=plain(shown.told(gate)))
+    suites = ET.Element("testsuites")
+    suites.append(suite)
+    ET.indent(suites)
+    return f"{DECLARATION}\n{ET.tostring(suites, encoding='unicode')}\n"
+
+
+def markdown(found: Comparison, gates: Sequence[Gate]) -> str:
+    """Return a summary of a comparison in Markdown, of at most 60,000 characters.
+
+    Verdict and thresholds come first and are kept whole; what is too long is cut at
+    the end, and says so.
+    """
+    parts = [
+        "### head-to-head",
+        *(f"**{harmless(line)}**" for line in headline(found)),
+        *_gate_lines(gates),
+        _figures(found),
+        _contrasts(found),
+        _caveats(found),
+        "\n".join(f"- {harmless(line)}" for run in found.runs for line in head(run)),
+    ]
+    text = "\n\n".join(part for part in parts if part) + "\n"
+    if len(text) <= LONGEST:
+        return text
+    return text[: text.rfind("\n", 0, LONGEST)] + "\n\n(cut: too long for a comment)\n"
+
+
+def _gate_lines(gates: Sequence[Gate]) -> list[str]:
+    if not gates:
+        return []
+    rows = [
+        ("ok" if gate.passed else "**FAILED**", harmless(gate.threshold),
+         harmless(gate.who), harmless(shown.place(gate)), harmless(shown.told(gate)))
+        for gate in gates
+    ]  # fmt: skip
+    return [_table(("", "threshold", "host", "scenario", "found"), rows)]
+
+
+def _figures(found: Comparison) -> str:
+    def money(value: float | None) -> str:
+        return "n/a" if value is None else usd(value)
+
+    rows = [
+        (
+            harmless(each.scenario),
+            "" if each.step is None else str(each.step),
+            harmless(each.provider),
+            f"{each.tally.n_attempted:,}",
+            "n/a" if each.tally.success_share is None
+            else percent(each.tally.success_share),
+            each.ttft_p50.text(number),
+            each.ttft_p95.text(number),
+            each.e2e_p50.text(number),
+            each.decode_tps_p50.text(number),
+            money(each.cost_per_1k_usd),
+        )
+        for each in found.summaries
+    ]  # fmt: skip
+    columns = ("scenario", "step", "host", "n", "ok", "TTFT p50 ms", "TTFT p95 ms",
+               "end to end p50 ms", "tok/s", "USD per 1,000")  # fmt: skip
+    return _table(columns, rows) if rows else ""
+
+
+def _contrasts(found: Comparison) -> str:
+    rows = [
+        (
+            harmless(each.scenario),
+            "" if each.step is None else str(each.step),
+            f"{harmless(each.provider)} / {harmless(each.reference)}",
+            *(harmless(cell) for cell in ratio_cells(each)),
+        )
+        for each in found.contrasts
+    ]
+    if not rows:
+        return ""
+    columns = ("scenario", "step", "hosts", "metric", "ratio", "95 % interval", "n",
+               "verdict")  # fmt: skip
+    body = _table(columns, rows)
+    return f"<details><summary>Contrasts</summary>\n\n{body}\n\n</details>"
+
+
+def _caveats(found: Comparison) -> str:
+    return "\n".join(
+        f"- {harmless(plain(note.text, 300))}: {note.advice}" for note in found.notes
+    )
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,240 @@
+"""A comparison in a terminal: the verdict first, then figures, contrasts, caveats."""
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from compare.judge.caveats import Caveat, Note
+from compare.judge.comparison import Comparison
+from compare.judge.contrast import FASTER, NO_DIFFERENCE, SLOWER, TOO_FEW
+from compare.judge.pair import MEANS, WINS, Also, Contrast
+from compare.show.tables import grid, head, segments
+from compare.show.words import percent, plain, usd
+
+NAMES = 60
+COLOURS = {FASTER: "green", SLOWER: "red", NO_DIFFERENCE: "dim", TOO_FEW: "yellow"}
+TAILS = ("ratio_of_p90", "ratio_of_p95", "ratio_of_means")
+
+WHERE = {"ttft": "to the first token", "e2e": "end to end"}
+"""The metrics of the sentence."""
+
+
+def comparison(found: Comparison) -> Group:
+    """Return a whole comparison for a terminal of 80 columns."""
+    parts: list[RenderableType] = []
+    for run in found.runs:
+        parts += [*(Text(line) for line in head(run)), Text()]
+    parts += [Text(line, style="bold") for line in headline(found)]
+    parts += segments(found.summaries, intervals=True)
+    if found.contrasts:
+        marks = marked(found.notes, found.contrasts)
+        parts += [Text(), *contrasts(found.contrasts, marks)]
+    if found.notes:
+        parts += [Text("caveats", style="bold"), Text(), caveats(found.notes), Text()]
+    return Group(*parts)
+
+
+def headline(found: Comparison) -> list[str]:
+    """Return the verdict in a sentence for each scenario and load step."""
+    if any(note.caveat is Caveat.RUN_INVALID for note in found.notes):
+        return ["No verdict: the run is invalid."]
+    anyway = [n.text for n in found.notes if n.caveat is Caveat.COMPARED_ANYWAY]
+    keys = list(dict.fromkeys((c.scenario, c.step) for c in found.contrasts))
+    steps = len({step for _, step in keys}) > 1
+    lines = [f"Compared anyway, though {plain(each, 300)}." for each in anyway]
+    for scenario, step in keys:
+        group = [c for c in found.contrasts if (c.scenario, c.step) == (scenario, step)]
+        hosts = dict.fromkeys((c.provider, c.reference) for c in group)
+        told = "; ".join(_of_host(group, *pair) for pair in hosts)
+        where = plain(scenario) + (f", load step {step}" if steps else "")
+        lines.append(f"{where}: {told}.")
+    return lines or ["One host only: there is nothing to contrast it with."]
+
+
+def _of_host(group: Sequence[Contrast], host: str, reference: str) -> str:
+    """Return what is said of one host: its verdicts, alike ones together."""
+    said: dict[str, list[str]] = {}
+    for each in group:
+        if (each.provider, each.reference) != (host, reference):
+            continue
+        place = WHERE.get(each.metric)
+        if each.metric.startswith("ttn("):
+            place = f"to token {each.metric[4:-1]}"
+        if place is None or each.verdict is None:
+            continue
+        ratio = f" ({each.estimate:.2f} x)" if each.verdict in {FASTER, SLOWER} else ""
+        said.setdefault(each.verdict, []).append(place + ratio)
+    name, other = plain(host, NAMES), plain(reference, NAMES)
+    if not said:
+        return f"{name} and {other}: no verdict"
+    if set(said) == {TOO_FEW}:
+        return f"{name} and {other}: too few samples"
+    told = [
+        f"{verdict} {'than ' + other + ' ' if n == 0 else ''}{' and '.join(places)}"
+        for n, (verdict, places) in enumerate(
+            (v, p) for v, p in said.items() if v in {FASTER, SLOWER}
+        )
+    ]
+    rest = [f"{v} {' and '.join(p)}" for v, p in said.items()
+            if v not in {FASTER, SLOWER}]  # fmt: skip
+    if not told:
+        return f"{name} and {other}: {', '.join(rest)}"
+    return f"{name} is {', '.join([' and '.join(told), *rest])}"
+
+
+def marked(notes: Sequence[Note], found: Sequence[Contrast]) -> dict[int, str]:
+    """Return by number of a contrast the letters of the notes that spoil it alone.
+
+    What spoils everything stands once, below.
+    """
+    some = [n for n, note in enumerate(notes) if note.hosts or note.metrics]
+    return {
+        k: "".join(letter(n) for n in some if notes[n].spoils(each))
+        for k, each in enumerate(found)
+    }
+
+
+def letter(n: int) -> str:
+    """Return the mark of the nth note: a to z, then the number."""
+    return chr(ord("a") + n) if n < 26 else f" {n + 1} "
+
+
+def contrasts(
+    found: Sequence[Contrast], marks: dict[int, str] | None = None
+) -> list[RenderableType]:
+    """Return a table for each scenario, load step and pair of hosts, with its terms."""
+    parts: list[RenderableType] = []
+    several = len({each.step for each in found}) > 1
+    keys = dict.fromkeys((c.scenario, c.step, c.provider, c.reference) for c in found)
+    for key in keys:
+        group = {
+            n: c
+            for n, c in enumerate(found)
+            if (c.scenario, c.step, c.provider, c.reference) == key
+        }
+        scenario, step, provider, reference = key
+        where = plain(scenario) + (f", load step {step}" if several else "")
+        title = f"{where}: {plain(provider, NAMES)} against {plain(reference, NAMES)}"
+        parts += [Text(title, style="bold"), Text(), _ratios(group, marks or {})]
+        parts += [Text(), *_tails(list(group.values()))]
+    parts.append(Text(_terms(found)))
+    return [*parts, Text()]
+
+
+def _ratios(group: dict[int, Contrast], marks: dict[int, str]) -> Table:
+    paired = all(each.paired for each in group.values())
+    n = "blocks" if paired else "n"
+    columns = ["metric", "ratio", "95 % interval", "wins", n, "verdict"]
+    table = grid(columns, [], left=(0, 5))
+    for k, each in group.items():
+        cells = [each.metric, _value(each), _interval(each), _wins(each)]
+        verdict = Text(_verdict(each), style=COLOURS.get(each.verdict or "", ""))
+        if marks.get(k):
+            verdict.append(f" [{marks[k].strip()}]", style="dim")
+        texts = (Text(plain(cell)) for cell in (*cells, f"{each.n_blocks:,}"))
+        table.add_row(*texts, verdict)
+    return table
+
+
+def ratio_cells(each: Contrast) -> list[str]:
+    """Return a contrast's metric, ratio, interval, n and verdict as texts."""
+    n = f"{each.n_blocks:,}"
+    return [each.metric, _value(each), _interval(each), n, _verdict(each)]
+
+
+def _tails(group: Sequence[Contrast]) -> list[RenderableType]:
+    """Return the ratios that get no verdict, and what one host costs more."""
+    lines = []
+    for each in group:
+        also = {other.statistic: other for other in each.also}
+        cells = [_short(also.get(name)) for name in TAILS]
+        if any(cells):
+            lines.append([each.metric, *(cell or "-" for cell in cells)])
+    parts: list[RenderableType] = []
+    if lines:
+        parts = [grid(["ratio of", "p90", "p95", "means"], lines), Text()]
+    for each in group:
+        more = next((other for other in each.also if other.statistic == MEANS), None)
+        if more is not None and more.estimate is not None:
+            parts += [Text(_dearer(more)), Text()]
+    return parts
+
+
+def _dearer(more: Also) -> str:
+    value, low, high = (
+        None if each is None else 1000 * each
+        for each in (more.estimate, more.low, more.high)
+    )
+    if value is None:
+        return ""
+    span = ""
+    if low is not None and high is not None:
+        low, high = sorted((abs(low), abs(high))) if low * high > 0 else (low, high)
+        span = f" ({usd(low)} to {usd(high)})"
+    word = "more" if value > 0 else "less"
+    return f"costs {usd(abs(value))} {word} per 1,000 answered requests{span}"
+
+
+def _terms(found: Sequence[Contrast]) -> str:
+    paired = all(each.paired for each in found)
+    where = "in the blocks that both answered" if paired else "of two separate runs"
+    methods = {e.method for e in found} | {a.method for e in found for a in e.also}
+    large = "large sample" in methods
+    how = "large-sample formula" if large else "bootstrap over blocks"
+    if large and "block bootstrap" in methods:
+        how = "bootstrap over blocks, from 20,000 on a large-sample formula"
+    return (
+        f"ratio: median of the host / median of the reference, {where}; ok: difference "
+        f"of the shares in points; wins: in how many of them the host was better. "
+        f"Intervals: {how}. A verdict needs p of 5 % or less, corrected "
+        "for the number of hosts (Holm); no difference shown is not equality."
+    )
+
+
+def caveats(notes: Sequence[Note]) -> Table:
+    """Return the caveats with their letters and advice."""
+    lines = [
+        (letter(n).strip(), f"{plain(note.text, 300)}: {note.advice}")
+        for n, note in enumerate(notes)
+    ]
+    table = grid(["", ""], lines, left=(0, 1))
+    table.show_header = False
+    return table
+
+
+def _value(each: Contrast) -> str:
+    if each.estimate is None:
+        return "n/a"
+    if each.metric == "ok":
+        return f"{100 * each.estimate:+.1f} pts"
+    return f"{each.estimate:.3f}"
+
+
+def _interval(each: Contrast) -> str:
+    if each.low is None or each.high is None:
+        return "n/a"
+    if each.metric == "ok":
+        return f"{100 * each.low:+.1f} to {100 * each.high:+.1f}"
+    return f"{each.low:.3f} to {each.high:.3f}"
+
+
+def _wins(each: Contrast) -> str:
+    wins = next((other for other in each.also if other.statistic == WINS), None)
+    if wins is None or wins.estimate is None:
+        return "-"
+    return percent(wins.estimate)
+
+
+def _short(also: Also | None) -> str:
+    if also is None or also.estimate is None:
+        return ""
+    if also.low is None or also.high is None:
+        return f"{also.estimate:.2f}"
+    return f"{also.estimate:.2f} ({also.low:.2f} to {also.high:.2f})"
+
+
+def _verdict(each: Contrast) -> str:
+    below = each.below_floor and each.verdict == NO_DIFFERENCE
+    return "below the bench's floor" if below else each.verdict or "-"

@@ -1,0 +1,198 @@
+import json
+import xml.etree.ElementTree as ET
+
+import msgspec
+import numpy as np
+import pytest
+from made import run_row, timing, timings
+
+from compare.judge import live
+from compare.judge.comparison import Judged, within
+from compare.judge.frame import of
+from compare.judge.gates import check, judge_gates
+from compare.judge.grammar import parse
+from compare.judge.live import Watch
+from compare.judge.threshold import ThresholdError
+from compare.show import gates as shown
+from compare.show import papers
+from data.row import Row
+
+HOSTS = ("ourtoken", "openrouter-auto", "zai")
+
+
+def judged(rows, **changes):
+    return Judged(run_row(**changes), of(rows), list)
+
+
+def gates(rows, *texts, objectives=None, hosts=HOSTS):
+    thresholds = [parse(text) for text in texts]
+    return judge_gates([judged(rows)], hosts, thresholds, objectives or {})
+
+
+def test_a_threshold_is_judged_for_each_host_scenario_and_step():
+    rows = timings(n=30) + timings(n=30, step=1, first=300)
+    found = gates(rows, "ttft:p50<200ms", "zai.ttft:p50<10s")
+    assert [(g.who, g.step, g.passed) for g in found] == [
+        ("ourtoken", 0, True), ("openrouter-auto", 0, False), ("zai", 0, False),
+        ("ourtoken", 1, True), ("openrouter-auto", 1, False), ("zai", 1, False),
+        ("zai", 0, True), ("zai", 1, True),
+    ]  # fmt: skip
+
+
+def test_each_figure_is_the_summarys():
+    rows = timings(n=140, fail={"zai": 0.3})
+    found = {
+        text: next(g for g in gates(rows, text) if g.who == "zai")
+        for text in ("errors<1%", "ok>=99%", "cost<1", "checks>99%", "ttft:max<9s")
+    }
+    failed = sum(r.outcome != "ok" for r in rows) / 140
+    assert found["errors<1%"].value == pytest.approx(failed)
+    assert found["ok>=99%"].value == pytest.approx(1 - failed)
+    assert found["checks>99%"].value == 1
+    assert [g.passed for g in found.values()] == [False, False, True, True, True]
+    assert found["errors<1%"].low < failed < found["errors<1%"].high
+
+
+def test_what_cannot_be_judged_is_not_passed():
+    (few,) = gates(timings(("a",), n=71), "ttft:p(95)<9s", hosts=["a"])
+    assert (few.passed, few.value) == (False, None)
+    assert shown.told(few) == "n/a (n=71 < 130)"
+    (none,) = gates([], "errors<100%")
+    assert (none.passed, shown.told(none)) == (False, "n/a (no measured request)")
+    (unpriced,) = gates([timing(0)], "cost<1")
+    assert shown.told(unpriced) == "n/a (1 unpriced)"
+    (alone,) = gates(timings(("a",)), "ratio(a/zai, ttft, p50)<9", hosts=["a", "zai"])
+    assert not alone.passed
+
+
+def test_with_a_confidence_the_whole_interval_must_hold():
+    rows = timings(n=40)
+    (point,) = gates(rows, "ourtoken.ttft:p50<185ms")
+    (sure,) = gates(rows, "ourtoken.ttft:p50<185ms with 95%")
+    assert point.value < 185 < sure.high
+    assert (point.passed, sure.passed) == (True, False)
+    (errors,) = gates(rows, "ourtoken.errors<1% with 95%")
+    assert errors.value == 0
+    assert not errors.passed  # 40 of 40 do not show it
+    (wide,) = gates(rows, "ratio(zai/ourtoken, ttft, p50)<2 with 99%")
+    (close,) = gates(rows, "ratio(zai/ourtoken, ttft, p50)<2 with 60%")
+    assert wide.low < close.low < close.high < wide.high
+    assert wide.who == "zai/ourtoken"
+
+
+def test_two_runs_are_base_and_new():
+    slower = [msgspec.structs.replace(r, ttft_ms=r.ttft_ms * 1.5) for r in timings()]
+    pair = [judged(timings()), judged(slower, run_id="new")]
+    texts = ("ratio(new/base, ttft, p50)<1.1 with 95%", "ourtoken.ttft:p50<200ms")
+    found = judge_gates(pair, HOSTS, [parse(text) for text in texts], {})
+    assert [g.who for g in found[:3]] == [f"{h}@new/{h}@base" for h in HOSTS]
+    assert not any(g.passed for g in found)
+    with pytest.raises(ThresholdError, match="new/base"):
+        judge_gates(pair, HOSTS, [parse("ratio(zai/ourtoken, ttft, p50)<1")], {})
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "words"),
+    [
+        ("zia.errors<1%", 0, "no such host; there are ourtoken"),
+        ("ratio(zai/base, ttft, p50)<1", 10, "no such host"),
+        ("goodput>1%", 0, "give --goodput or [slo]"),
+    ],
+)
+def test_a_threshold_that_could_never_be_judged_is_refused(text, place, words):
+    with pytest.raises(ThresholdError) as caught:
+        check([parse(text)], HOSTS, {})
+    assert words in str(caught.value)
+    assert str(caught.value).endswith("\n" + " " * (2 + place) + "^")
+
+
+def test_lines_have_a_mark_each_whatever_the_terminal(tmp_path):
+    found = gates(timings(n=30), "ttft:p50<200ms")
+    lines = [str(line) for line in shown.lines(found)]
+    assert lines[0].startswith("✓ ttft:p50<200ms  ourtoken: ")
+    assert lines[1].startswith("✗ ")
+    with (tmp_path / "a").open("w", encoding="ascii") as stream:
+        assert str(shown.lines(found, stream)[1]).startswith("x ")
+
+
+def row(n, provider="a", ttft=100, outcome="ok"):
+    return Row(
+        run_id="r", seq=n, block=n, scenario="s", scenario_version="1", case_id="1",
+        phase="measure", provider=provider, dialect="generic", model_requested="m",
+        prompt_sha256="0", params="{}", max_tokens=9, load='{"step":0}',
+        outcome=outcome,
+        blame=None if outcome == "ok" else "provider", sent_ns=n, stream_label="true",
+        first_token_ns=None if outcome != "ok" else n + ttft * 10**6,
+    )  # fmt: skip
+
+
+def test_a_run_is_stopped_once_a_threshold_has_surely_failed():
+    watch = Watch([parse("errors<10%"), parse("ttft:p50<50ms")], {})
+    for n in range(10):
+        watch.add(row(n))
+    watch.look()
+    assert watch.failed is None  # ten values bound no median at 99 %
+    for n in range(10, 30):
+        watch.add(row(n))
+    watch.look()
+    assert watch.failed == "ttft:p50<50ms"
+
+
+def test_bad_luck_at_the_start_stops_nothing():
+    watch = Watch([parse("errors<10%"), parse("zai.errors<1%")], {})
+    watch.add(row(0, outcome="http_error"))
+    for n in range(1, 9):
+        watch.add(row(n))
+    watch.look()
+    assert watch.failed is None
+    for n in range(9, 40):
+        watch.add(row(n, outcome="http_error"))
+    watch.look()
+    assert watch.failed == "errors<10%"
+
+
+def test_looks_are_seldom_and_the_warm_up_is_not_looked_at(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(live.time, "monotonic", lambda: now[0])
+    watch = Watch([parse("ttft:max<50ms")], {})
+    watch.add(msgspec.structs.replace(row(0), phase="warmup"))
+    now[0] += live.EVERY_S
+    watch.add(row(1, ttft=10))
+    watch.add(row(2))
+    assert watch.failed is None
+    now[0] += live.EVERY_S
+    watch.add(row(3, ttft=10))
+    assert watch.failed == "ttft:max<50ms"
+
+
+def test_junit_has_a_case_for_each_gate_and_the_runs_validity():
+    rows = timings(n=30)
+    found = within(judged(rows, validity="invalid", reasons=json.dumps(["\x1b<&>"])))
+    text = papers.junit(found, gates(rows, "ttft:p50<200ms", "errors<1%"))
+    suite = ET.fromstring(text).find("testsuite")
+    assert (suite.get("tests"), suite.get("failures")) == ("7", "3")
+    assert len(suite.findall("testcase")) == 7
+    failures = suite.findall("testcase/failure")
+    assert "invalid" in failures[0].get("message")
+    assert " ms" in failures[1].get("message")
+
+
+def test_markdown_fits_a_pull_request_and_runs_nothing():
+    hosts = ["ourtoken", "<script>|x", "b" * 300]
+    rows = timings(hosts, n=30)
+    found = within(judged(rows, providers=json.dumps(hosts)))
+    made = gates(rows, *["ttft:p50<200ms"] * 400, hosts=hosts)
+    text = papers.markdown(found, made[:6])
+    assert "**FAILED**" in text
+    assert "<script>" not in text
+    assert text.index("slower") < text.index("FAILED") < text.index("| scenario | step")
+    long = papers.markdown(found, made)
+    assert len(long) < 65_536
+    assert "cut: too long" in long
+
+
+def test_a_mean_has_an_interval_only_from_24_values_on():
+    rows = [timing(n, ttft_ms=float(v)) for n, v in enumerate(np.arange(23.0))]
+    assert gates(rows, "ttft:avg<20")[0].low is None
+    (found,) = gates([*rows, timing(23, ttft_ms=11.0)], "ttft:avg<20")
+    assert found.low < 11 < found.high
