@@ -109,8 +109,8 @@ def mind_signals(engine: Any) -> None:
 
     def once() -> None:
         if engine.stopped is None:
+            engine.stop()  # first of all: it holds whether or not anybody hears of it
             click.echo("stopping: waiting for what is in flight (again: now)", err=True)
-            engine.stop()
         else:
             engine.finish_now()
 

@@ -1,10 +1,12 @@
 """The entry point: verbs load when they are called, and every error is one line."""
 
+import contextlib
+import io
 import os
 import sys
 from importlib import import_module, metadata
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO, cast
 
 import click
 
@@ -81,6 +83,7 @@ def main(args: list[str] | None = None) -> NoReturn:
     """Run `h2h` and leave with the exit code that its documentation promises."""
     if sys.stdout is None:  # closed by whoever started us
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for the whole process
+    sys.stderr = _heard_or_not(sys.stderr)
     try:
         status: Any = h2h.main(args=args, prog_name="h2h", standalone_mode=False)
     except click.exceptions.Exit as leave:
@@ -109,6 +112,36 @@ def main(args: list[str] | None = None) -> NoReturn:
         picture = PICTURES.get(type(error), 0)
         status = _say(str(error), EXIT_CODES[type(error)], picture)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+class Heedless(io.TextIOWrapper):
+    """A stream that does not mind when nobody reads it any more, or the disk is full.
+
+    What is said beside the results must never stop a run, nor keep it from stopping.
+    """
+
+    def write(self, text: str) -> int:
+        """Write what can be written."""
+        with contextlib.suppress(OSError, ValueError):
+            return super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush what can be flushed."""
+        with contextlib.suppress(OSError, ValueError):
+            super().flush()
+
+
+def _heard_or_not(stream: Any) -> TextIO:
+    """Return a stream for what is said beside the results; None: it was closed."""
+    if stream is None:
+        return Path(os.devnull).open("w")  # for the whole process
+    if type(stream) is not io.TextIOWrapper:
+        return cast("TextIO", stream)  # put there by whoever calls us
+    encoding = stream.encoding
+    return Heedless(
+        stream.detach(), encoding, errors="backslashreplace", line_buffering=True
+    )
 
 
 def _drop_output() -> None:

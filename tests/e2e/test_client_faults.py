@@ -146,11 +146,44 @@ def test_172_a_poor_terminal_is_no_reason_to_fail(desk, one):
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
 def test_172_streams_that_are_closed_cost_no_row(desk, one, closed):
     line = f"exec {closed};"
-    code, _, _ = shell(desk, line, "run", *one, "-n", 30, "--no-calibrate")
+    code, _, _ = shell(desk, line, "run", *one[:-2], "-n", 30, "--no-calibrate")
 
     assert code == 0
     assert Counter(row["outcome"] for row in rows(desk)) == {"ok": 30}
     assert rows(desk, "pragma integrity_check") == [{"integrity_check": "ok"}]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is Linux's")
+@pytest.mark.parametrize("fault", ["http_500", "http_401"])
+def test_172_what_nobody_hears_costs_no_row(desk, fault):
+    with spawn(["zai"], fault=fault) as urls:
+        where = ("-p", f"zai={urls['zai']}", "--dialect", "zai", "--model", "m")
+        code, _, _ = shell(
+            desk, "exec 2>/dev/full;", "run", *where, "-s", "ping", "-n", 30, "-v",
+            "--no-calibrate",
+        )  # fmt: skip
+
+    assert code in {0, 3}
+    assert len(rows(desk)) == 30
+    assert rows(desk, "select status from runs") == [{"status": "done"}]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is Linux's")
+def test_169_a_signal_is_minded_though_nobody_hears_what_is_said(desk, one):
+    words = ["run", *one, "-n", "100000", "-c", "2", "--no-calibrate"]
+    with Path("/dev/full").open("w") as full:
+        process = subprocess.Popen(
+            [H2H, *words], cwd=desk.folder, stdout=subprocess.DEVNULL, stderr=full
+        )
+        try:
+            while not rows(desk):
+                assert process.poll() is None
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 130
+        finally:
+            process.kill()
+            process.wait()
+    assert rows(desk, "select status from runs") == [{"status": "interrupted"}]
 
 
 @pytest.mark.parametrize("ui", ["none", "plain"])
