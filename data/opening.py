@@ -54,15 +54,13 @@ def _prepare(conn: sqlite3.Connection, path: Path) -> Database:
 
 def _take_in(db: Database, path: Path) -> None:
     """Store what an earlier writer had to leave in a file, then remove the file."""
-    waiting = spool.load(path)
-    if not waiting:
-        return
     with db.atomic():
-        for number, values in waiting:
+        for number, values in spool.load(path):
             # One that is there was stored before the file could be removed.
             with suppress(sqlite3.IntegrityError):
                 db.conn.execute(SPOOLED[number], values)
-    spool.spool_path(path).unlink()
+    # Even one without a whole record: the next would be added behind its torn end.
+    spool.spool_path(path).unlink(missing_ok=True)
 
 
 def _logged_ahead(conn: sqlite3.Connection) -> str:

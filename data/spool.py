@@ -25,7 +25,7 @@ def save(path: Path, records: Iterable[Sequence[Any]]) -> None:
 
     One that is cut off by a full disk leaves those before it whole.
     """
-    flags = os.O_CREAT | os.O_WRONLY | os.O_APPEND
+    flags = os.O_CREAT | os.O_WRONLY | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
     with os.fdopen(os.open(spool_path(path), flags, 0o600), "ab") as file:
         for record in records:
             body = msgspec.msgpack.encode(record)

@@ -15,6 +15,7 @@ import pytest
 
 from data import opening, query, store
 from data.row import CheckRow, Row, RunRow
+from data.spool import save
 from data.store import Store, StoreError
 
 ROOT = Path(__file__).parent.parent
@@ -383,6 +384,13 @@ def test_165_what_a_locked_database_never_took_waits_in_a_file_and_is_stored_nex
         assert read(path, "SELECT seq FROM checks") == [(2,)]
         assert not spool.exists()
         spool.write_bytes(copy + b"\x00\x00\x01\x00torn")
+    spool.write_bytes(b"\x00\x00\x02\x00torn at its very start")
+    Store.open(path).close()
+    assert not spool.exists()  # the next records would stand behind what is torn
+    spool.symlink_to(path.with_name("of somebody else"))
+    with pytest.raises(OSError, match="symbolic links"):
+        save(path, [(0, ())])
+    spool.unlink()
     spool.write_bytes(b"\x00\x00\x00\x01\xff")
     with pytest.raises(StoreError, match=r"h2h\.db-spool: cannot be read.*move it"):
         Store.open(path)

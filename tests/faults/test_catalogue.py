@@ -1,6 +1,8 @@
 """The catalogue is whole, says what its tests say, and is played by its names."""
 
+import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from byteserver import ask
@@ -22,6 +24,18 @@ SHORT = Deadlines(headers=1, first_token=1, token_gap=0.15)
 
 def test_every_number_is_there():
     assert {fault.number for fault in CATALOGUE} == set(range(1, N_FAULTS + 1))
+
+
+def test_every_test_that_bears_a_faults_number_is_listed_for_it():
+    here = Path(__file__).parents[1]
+    for file in here.rglob("test_*.py"):
+        for name in re.findall(
+            r"^(?:async )?def (test_\w+)", file.read_text(), re.MULTILINE
+        ):
+            numbers = re.match(r"test_((?:\d+_)+)", name)
+            for number in re.findall(r"\d+", numbers[1] if numbers else ""):
+                test = f"tests/{file.relative_to(here).as_posix()}::{name}"
+                assert test in ELSEWHERE[int(number)], f"list it for {number}"
 
 
 def test_numbers_are_in_order_and_names_are_unique():
