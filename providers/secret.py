@@ -13,6 +13,9 @@ MASK = "***"
 SHORTEST = 6
 """A spelling below this many characters is not masked: it would blank plain words."""
 
+TELLING = 12
+"""So many successive characters of a key tell of it."""
+
 _KEPT = r"\g<kept>" + MASK
 _PATTERNS = (
     (re.compile(r"\b(?:sk-|gsk_|hf_|xai-|AIza|eyJ)[A-Za-z0-9_.-]{8,}"), MASK),
@@ -35,10 +38,11 @@ class Secret:
     `spelled` are the spellings under which it may come back, of 6 characters or more.
     """
 
-    __slots__ = ("_value", "spelled")
+    __slots__ = ("_disguises", "_value", "spelled")
 
     def __init__(self, value: str) -> None:
         self._value = value
+        self._disguises: list[re.Pattern[str]] | None = None
         self.spelled = frozenset(
             form
             for word in _words(value)
@@ -49,6 +53,20 @@ class Secret:
     def reveal(self) -> str:
         """Return the key itself, for the one header that carries it."""
         return self._value
+
+    def masked(self, text: str) -> str:
+        """Replace the key in a short text, however each character of it is escaped.
+
+        A part of it of `TELLING` characters or more counts as the key.
+        """
+        words = [word for word in _words(self._value) if len(word) >= SHORTEST]
+        if self._disguises is None:
+            self._disguises = [_disguised(word) for word in words]
+        for pattern in self._disguises:
+            text = pattern.sub(MASK, text)
+        for word in words:
+            text = _without_parts(text, word)
+        return text
 
     def __repr__(self) -> str:
         return MASK
@@ -118,6 +136,42 @@ def _base64(raw: bytes) -> Iterator[str]:
             yield letters[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6]
 
 
+def _disguised(word: str) -> re.Pattern[str]:
+    """Return what finds a word, each character as it is or escaped in some way.
+
+    As JSON, URLs, pages and hex dumps do, with white space between the characters.
+    """
+    return re.compile(r"\s*".join(map(_one_of, word)), re.IGNORECASE)
+
+
+def _one_of(character: str) -> str:
+    code = ord(character)
+    octets = character.encode("utf-8", "surrogateescape")
+    ways = {
+        re.escape(character),
+        rf"\\+u{code:04x}",
+        "".join(f"%{octet:02x}" for octet in octets),
+        "".join(f"{octet:02x}" for octet in octets),
+        f"&#0*{code};",
+        f"&#x0*{code:x};",
+        re.escape(html.escape(character)),
+    }
+    return f"(?:{'|'.join(sorted(ways, key=len, reverse=True))})"
+
+
+def _without_parts(text: str, word: str) -> str:
+    """Replace every part of a word that is long enough to tell it."""
+    for begin in range(len(word) - TELLING + 1):
+        at = text.find(word[begin : begin + TELLING])
+        while at >= 0:
+            end, last = at + TELLING, begin + TELLING
+            while last < len(word) and text[end : end + 1] == word[last]:
+                end, last = end + 1, last + 1
+            text = text[:at] + MASK + text[end:]
+            at = text.find(word[begin : begin + TELLING])
+    return text
+
+
 def mask(text: str, spelled: Iterable[str]) -> str:
     """Replace the spellings of known keys (`forms`) and nothing else."""
     for form in spelled:
@@ -131,8 +185,11 @@ def redact(text: str, secrets: Iterable[Secret] = ()) -> str:
 
     The text may have been cut off: at its end the beginning of a key is one too.
     """
+    secrets = tuple(secrets)
     spelled = forms(secrets)
     text = _mask_end(mask(text, spelled), spelled)
+    for secret in secrets:
+        text = secret.masked(text)
     for pattern, kept in _PATTERNS:
         text = pattern.sub(kept, text)
     return text

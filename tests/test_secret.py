@@ -5,6 +5,7 @@ import copy
 import html
 import json
 import pickle
+from time import process_time
 from urllib.parse import quote, quote_plus
 
 import msgspec
@@ -121,3 +122,42 @@ def test_a_short_key_does_not_blank_plain_words():
 @given(st.text(min_size=6, max_size=30), st.text(), st.text())
 def test_no_key_survives_in_any_text(key, before, after):
     assert key not in mask(before + key + after, forms([Secret(key)])) or key in MASK
+
+
+ODD = "CANARY+7/Zq~9.Kx-31_hunter2=end"
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        "CANARY\\u002B7/Zq~9.Kx-31_hunter2=end",
+        "".join(f"\\u{ord(c):04x}" for c in ODD),
+        "".join(f"\\\\u{ord(c):04X}" for c in ODD),
+        "CANARY&#43;7/Zq~9.Kx-31_hunter2=end",
+        "CANARY+7&#x2F;Zq~9.Kx-31_hunter2&#x3D;end",
+        "CANARY%2B7%2FZq%7E9.Kx-31_hunter2%3Dend",
+        " ".join(f"{ord(c):02x}" for c in ODD),
+        "CANARY+7/Zq~9.\n  Kx-31_hunter2=end",
+        ODD[-23:],
+        ODD[:16],
+    ],
+)
+def test_an_error_that_quotes_a_key_in_disguise_loses_it(spelled):
+    said = redact(f"the key {spelled}... is not known", [Secret(ODD)])
+    assert said.startswith("the key ***")
+    assert said.endswith("... is not known")
+    assert len(said) < 40
+
+
+def test_a_text_that_only_shares_some_characters_with_a_key_stays():
+    text = "CANARY+7 is a bird; the hunter2=end of it is near"
+    assert redact(text, [Secret(ODD)]) == text
+
+
+def test_looking_for_a_key_in_disguise_takes_linear_time():
+    def cost(n):
+        begun = process_time()
+        redact("C A N A R Y " * n, [Secret(ODD)])
+        return process_time() - begun
+
+    assert cost(20_000) < 12 * max(cost(5_000), 0.01)
