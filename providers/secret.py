@@ -139,9 +139,11 @@ def _base64(raw: bytes) -> Iterator[str]:
 def _disguised(word: str) -> re.Pattern[str]:
     """Return what finds a word, each character as it is or escaped in some way.
 
-    As JSON, URLs, pages and hex dumps do, with white space between the characters.
+    As JSON, URLs, pages and hex dumps do, also within each other, with white space
+    between the characters. Repetitions have a bound or give nothing back, so that the
+    time is in proportion to the text whatever a host sends.
     """
-    return re.compile(r"\s*".join(map(_one_of, word)), re.IGNORECASE)
+    return re.compile("".join(map(_one_of, word)), re.IGNORECASE)
 
 
 def _one_of(character: str) -> str:
@@ -149,14 +151,17 @@ def _one_of(character: str) -> str:
     octets = character.encode("utf-8", "surrogateescape")
     ways = {
         re.escape(character),
-        rf"\\+u{code:04x}",
-        "".join(f"%{octet:02x}" for octet in octets),
+        rf"\\{{1,8}}u{code:04x}",
+        "".join(rf"(?:%(?:25){{0,4}}|\\{{1,8}}x){octet:02x}" for octet in octets),
         "".join(f"{octet:02x}" for octet in octets),
-        f"&#0*{code};",
-        f"&#x0*{code:x};",
+        f"&(?:amp;){{0,4}}#0{{0,6}}{code};",
+        f"&(?:amp;){{0,4}}#x0{{0,6}}{code:x};",
         re.escape(html.escape(character)),
     }
-    return f"(?:{'|'.join(sorted(ways, key=len, reverse=True))})"
+    way = f"(?:{'|'.join(sorted(ways, key=len, reverse=True))})"
+    # The gap before a space has taken what stands there unescaped.
+    gap = r"(?:\s|\\{1,8}[nrt])*+"
+    return f"{way}*+{gap}" if character.isspace() else way + gap
 
 
 def _without_parts(text: str, word: str) -> str:

@@ -161,3 +161,12 @@ def test_looking_for_a_key_in_disguise_takes_linear_time():
         return process_time() - begun
 
     assert cost(20_000) < 12 * max(cost(5_000), 0.01)
+
+
+@pytest.mark.parametrize(
+    ("key", "text"), [(ODD, "\\" * 20_000), (f"Bearer {ODD}", "Bearer" + " " * 20_000)]
+)
+def test_no_text_of_a_host_makes_the_search_for_disguises_slow(key, text):
+    begun = process_time()
+    redact(text, [Secret(key)])
+    assert process_time() - begun < 1  # seconds where time grows with the square
