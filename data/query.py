@@ -1,6 +1,5 @@
 """What is in a database, read without any means to change it."""
 
-import datetime as dt
 import difflib
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -22,25 +21,6 @@ LARGEST_ROW = 64 << 20
 """Bytes of the largest row that is read. Ours are far smaller."""
 
 Record = TypeVar("Record", bound=msgspec.Struct)
-
-
-class DayUsage(msgspec.Struct, frozen=True, kw_only=True):
-    """What one model at one host was sent and charged on one UTC day, if known.
-
-    Sums leave unknown values out and are None when all are unknown; `n_unpriced`
-    requests have no computed cost. Warm-up counts: it is charged too.
-    """
-
-    day: str
-    provider: str
-    model: str
-    requests: int
-    prompt_tokens: int | None
-    cached_tokens: int | None
-    completion_tokens: int | None
-    cost_usd: float | None
-    cost_reported_usd: float | None
-    n_unpriced: int
 
 
 def open_reader(path: Path | str) -> sqlite3.Connection:
@@ -96,7 +76,7 @@ def runs(db: sqlite3.Connection) -> list[RunRow]:
 
 def counts(db: sqlite3.Connection) -> dict[str, int]:
     """Return the number of stored requests by run id; runs without any are absent."""
-    return dict(_ask(db, "SELECT run_id, count(*) FROM requests GROUP BY run_id"))
+    return dict(ask(db, "SELECT run_id, count(*) FROM requests GROUP BY run_id"))
 
 
 def resolve(db: sqlite3.Connection, text: str) -> str:
@@ -105,7 +85,7 @@ def resolve(db: sqlite3.Connection, text: str) -> str:
     StoreError for an unknown or ambiguous one, naming the nearest ids.
     """
     newest = "SELECT run_id FROM runs ORDER BY rowid DESC"
-    ids: list[str] = [run_id for (run_id,) in _ask(db, newest)]
+    ids: list[str] = [run_id for (run_id,) in ask(db, newest)]
     if not ids:
         raise StoreError(f"{_path(db)}: holds no run yet; make one with `h2h run`")
     if text == LATEST:
@@ -173,7 +153,7 @@ def columns(
         f"SELECT {', '.join(names)} FROM requests "  # noqa: S608 - names of ours
         "WHERE run_id = ? AND (? IS NULL OR phase = ?) ORDER BY seq"
     )
-    found = _ask(db, sql, (run_id, phase, phase))
+    found = ask(db, sql, (run_id, phase, phase))
     while lines := list(islice(found, batch)):
         yield list(zip(*lines, strict=True))
 
@@ -189,75 +169,8 @@ def seqs(db: sqlite3.Connection, run_id: str) -> set[int]:
 
     Ask once the store is open: opening it may bring back a killed writer's last batch.
     """
-    found = _ask(db, "SELECT seq FROM requests WHERE run_id = ?", (run_id,))
+    found = ask(db, "SELECT seq FROM requests WHERE run_id = ?", (run_id,))
     return {seq for (seq,) in found}
-
-
-# `at_s` is the second since 1970 (UTC) at which a request was really sent. Runs that
-# ended before `since` are not read; the minute allows for a wall clock that was set.
-_SENT = """
-WITH begun AS (
-    SELECT run_id, (julianday(started_at) - 2440587.5) * 86400 AS began_s
-    FROM runs
-    WHERE :since IS NULL OR ended_at IS NULL
-        OR (julianday(ended_at) - 2440587.5) * 86400 >= :since - 60
-),
-sent AS (
-    SELECT began_s + sent_ns / 1e9 AS at_s, requests.*
-    FROM begun JOIN requests USING (run_id)
-    WHERE sent_ns IS NOT NULL
-        AND (:since IS NULL OR began_s + sent_ns / 1e9 >= :since)
-)
-"""
-
-_USAGE = """
-SELECT
-    coalesce(date(at_s, 'unixepoch'), 'unknown') AS day,
-    provider,
-    model_requested AS model,
-    count(*) AS requests,
-    sum(prompt_tokens) AS prompt_tokens,
-    sum(cached_tokens) AS cached_tokens,
-    sum(completion_tokens) AS completion_tokens,
-    sum(cost_nusd) / 1e9 AS cost_usd,
-    sum(cost_reported_nusd) / 1e9 AS cost_reported_usd,
-    sum(cost_nusd IS NULL) AS n_unpriced
-FROM sent
-GROUP BY day, provider, model_requested
-ORDER BY day, provider, model_requested
-"""
-
-# What simulated hosts of a demo charge is nobody's money.
-_SPENT = """
-SELECT sum(max(coalesce(cost_nusd, 0), coalesce(cost_reported_nusd, 0)))
-FROM sent
-WHERE run_id NOT IN (SELECT run_id FROM runs WHERE kind = 'demo')
-"""
-
-
-def usage(db: sqlite3.Connection, since: dt.datetime | None = None) -> list[DayUsage]:
-    """Return what was sent by UTC day, host and model, oldest day first.
-
-    `since` (aware) leaves out what was sent before. Requests that never reached the
-    socket are not in it.
-    """
-    names = DayUsage.__struct_fields__
-    found = _ask(db, _SENT + _USAGE, _since(since))
-    return [DayUsage(**dict(zip(names, line, strict=True))) for line in found]
-
-
-def spent_nusd(db: sqlite3.Connection, since: dt.datetime | None = None) -> int:
-    """Return the nano-USD spent since a moment (aware), for a budget.
-
-    The larger of computed and host-stated cost counts; a request without either adds
-    nothing (`usage` counts those as unpriced). A demo's simulated cost is left out.
-    """
-    ((spent,),) = _ask(db, _SENT + _SPENT, _since(since))
-    return int(spent or 0)
-
-
-def _since(since: dt.datetime | None) -> dict[str, float | None]:
-    return {"since": None if since is None else since.timestamp()}
 
 
 def _of_run(
@@ -276,13 +189,12 @@ def _read(
 ) -> Iterator[Record]:
     names = record.__struct_fields__
     sql = f"SELECT {', '.join(names)} FROM {table} {tail}"  # noqa: S608 - names of ours
-    for line in _ask(db, sql, given):
+    for line in ask(db, sql, given):
         yield record(**dict(zip(names, line, strict=True)))
 
 
-def _ask(
-    db: sqlite3.Connection, sql: str, given: Any = ()
-) -> Iterator[tuple[Any, ...]]:
+def ask(db: sqlite3.Connection, sql: str, given: Any = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the lines of an answer; StoreError where the database is damaged."""
     return asked(db, _path(db), sql, given)
 
 

@@ -8,7 +8,7 @@ from time import perf_counter_ns
 import aiohttp
 import msgspec
 
-from providers import tap
+from providers import post, tap
 from providers.failure import failed
 from providers.line import Line
 from providers.outcome import Outcome
@@ -96,19 +96,16 @@ class Exchange:
 
     async def _exchange(self) -> None:
         """Go all the way: a connection, the request, the end of the response."""
-        post, tape = self._line.post, self._tape
+        way, tape = self._line.post, self._tape
         async with self._way:
             await self._turnstile.turn()
-            connection = await post.connection()
+            connection = await way.connection()
         try:
-            tap.send(connection, tape, post.head(len(self._body)), self._body)
+            post.send(connection, tape, way.head(len(self._body)), self._body)
             await tape.ended()
             await self._turnstile.turn()
         finally:
-            if tape.eof is None:
-                connection.close()
-            else:
-                connection.release()
+            post.leave(connection, tape)
 
     def _tick(self) -> None:
         """Decode what has to be, and end the exchange if its time or room is over.

@@ -8,9 +8,9 @@ from typing import Self
 import msgspec
 from yarl import URL
 
-from providers import tap
 from providers.dialect import Dialect
 from providers.egress import gate
+from providers.post import Connector, Post
 from providers.provider import Provider, ProviderError, chat_url
 from providers.registry import dialect
 from providers.resolver import Resolver
@@ -23,7 +23,7 @@ class Line(msgspec.Struct, frozen=True):
 
     provider: Provider
     dialect: Dialect
-    post: tap.Post
+    post: Post
     secure: bool
 
     @classmethod
@@ -34,7 +34,7 @@ class Line(msgspec.Struct, frozen=True):
         connection of its own. Raises ProviderError.
         """
         url = URL(chat_url(provider.base_url))
-        connector = tap.Connector(
+        connector = Connector(
             limit=max(concurrency, 1),
             force_close=fresh,
             use_dns_cache=not fresh,
@@ -44,7 +44,7 @@ class Line(msgspec.Struct, frozen=True):
             resolver=Resolver(),
             **({} if fresh else {"keepalive_timeout": KEEPALIVE_S}),
         )
-        post = tap.Post(url, _headers(provider), connector, provider.proxy)
+        post = Post(url, _headers(provider), connector, provider.proxy)
         return cls(provider, dialect(provider.dialect), post, url.scheme == "https")
 
 

@@ -1,46 +1,30 @@
-"""The tap on aiohttp's socket: stamps where bytes leave and where they arrive.
+"""The tap on aiohttp's socket: stamps where bytes arrive, before they are parsed.
 
-aiohttp opens, pools and closes the connections and parses what comes. Its session,
-request and response objects are left out: each would wake a task or put time between
-a stamp and its event. Everything that touches aiohttp's private parts stands in this
-module, and tests/test_tap.py fails loudly when a new aiohttp moves them.
+All that touches aiohttp's private parts stands here and in `providers.post`, and
+tests/test_tap.py fails loudly when a new aiohttp moves them.
 """
 
 import asyncio
-import math
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from functools import partial
 from time import perf_counter_ns
 from typing import Any
 
 from aiohttp import (
     ClientPayloadError,
-    ClientRequest,
-    ClientTimeout,
-    ServerDisconnectedError,
     StreamReader,
-    TCPConnector,
 )
-from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
-from aiohttp.connector import Connection
 from aiohttp.helpers import _EXC_SENTINEL as _SENTINEL
-from aiohttp.helpers import is_ip_address
 from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.http_writer import _serialize_headers
 from aiohttp.streams import EMPTY_PAYLOAD
-from yarl import URL
 
 from providers.chunks import Chunks
 
 HOLD_BYTES = 1 << 20
 """How much of a body may wait to be read before its reader is woken at once."""
 
-LONGEST_FIELD = 65_536
-
-_NO_TIMEOUT = ClientTimeout(total=None, sock_connect=None, ceil_threshold=math.inf)
-"""Our own deadlines rule; aiohttp's defaults cover other spans."""
+SWITCHING = 101
 
 
 class Tape:
@@ -261,103 +245,13 @@ class Handler(ResponseHandler):
         tape = self.tape
         if tape is None or tape.payload is not None:
             super().feed_data(data, size)
+        elif message.code == SWITCHING:
+            self.set_exception(
+                HttpProcessingError(message="switches protocols unasked")
+            )
         elif message.code >= 200:
             tape.payload = payload
             tape.status, tape.fields = message.code, message.headers
             # Bytes of the body that came with the head blur where its chunks begin.
             if message.chunked and not message.compression and not payload.total_bytes:
                 self.chunks = Chunks()
-
-
-class Post:
-    """What is the same in every request to one URL, and the way there."""
-
-    def __init__(
-        self,
-        url: URL,
-        headers: Mapping[str, str],
-        connector: "Connector",
-        proxy: str | None,
-    ) -> None:
-        closing = {"Connection": "close"} if connector.force_close else {}
-        self._connector = connector
-        self._like = ClientRequest(
-            "POST",
-            url,
-            headers={**headers, **closing},
-            proxy=URL(proxy) if proxy else None,
-        )
-        self._start = b""
-
-    async def connection(self) -> Connection:
-        """Return a connection that may be used, from the pool or a new one."""
-        while True:
-            found = await self._connector.connect(self._like, [], _NO_TIMEOUT)
-            if found.protocol is None or not found.protocol.should_close:
-                return found
-            found.close()  # it has said something that nobody asked for
-
-    def head(self, length: int) -> bytes:
-        """Return the head of a request whose body has so many bytes.
-
-        Known only once there is a connection: a proxy's adds to the headers.
-        """
-        if not self._start:
-            like = self._like
-            del like.headers["Content-Length"]
-            by_proxy = like.proxy is not None and not like.is_ssl()
-            target = str(like.url) if by_proxy else like.url.raw_path_qs
-            line = f"POST {target} HTTP/1.1"
-            self._start = _serialize_headers(line, like.headers)[:-2]
-        return b"%bContent-Length: %d\r\n\r\n" % (self._start, length)
-
-    async def close(self) -> None:
-        """Close every connection, and look up no more names."""
-        await self._connector.close()
-        await self._connector.resolver.close()
-
-
-def send(connection: Connection, tape: Tape, head: bytes, body: bytes) -> None:
-    """Stamp the moment and hand a request over to its connection, in one go.
-
-    From then on the connection writes to the tape.
-    """
-    handler = connection.protocol
-    if not isinstance(handler, Handler) or handler.transport is None:
-        raise ServerDisconnectedError
-    handler.set_response_params(
-        read_until_eof=True,
-        read_bufsize=HOLD_BYTES,
-        max_line_size=LONGEST_FIELD,
-        max_field_size=LONGEST_FIELD,
-    )
-    handler.tape, tape.handler, handler.chunks = tape, handler, None
-    tape.tcp, tape.secured = handler.tcp, handler.secured
-    tape.reused, handler.used = handler.used, True
-    tape.sent = perf_counter_ns()
-    handler.transport.write(head + body)
-
-
-class Connector(TCPConnector):
-    """A TCP connector whose connections are tapped."""
-
-    def __init__(self, *, resolver: AbstractResolver, **options: Any) -> None:
-        super().__init__(resolver=resolver, **options)
-        self.resolver = resolver
-        factory: Any = partial(Handler, loop=self._loop)
-        self._factory = factory
-
-    async def _create_connection(self, *args: Any, **options: Any) -> ResponseHandler:
-        CURRENT.get().opening = perf_counter_ns()
-        return await super()._create_connection(*args, **options)
-
-    async def _resolve_host(
-        self, host: str, port: int, traces: Any = None
-    ) -> list[ResolveResult]:
-        tape, start = CURRENT.get(), perf_counter_ns()
-        tape.resolving = True
-        found = await super()._resolve_host(host, port, traces)
-        tape.resolving, tape.resolved = False, perf_counter_ns()
-        if not is_ip_address(host):
-            tape.dns = tape.resolved - start
-        return found

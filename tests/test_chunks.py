@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers import tap
+from providers import post, tap
 from providers.chunks import FEW, Chunks
 
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -50,7 +50,7 @@ def received(reads, *, plainly=False):
     try:
         handler, tape = tap.Handler(loop), tap.Tape(lambda: None)
         handler.connection_made(Transport())
-        tap.send(Connection(handler), tape, b"", b"")
+        post.send(Connection(handler), tape, b"", b"")
         for read in reads:
             if plainly:
                 handler.chunks = None

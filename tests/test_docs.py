@@ -34,10 +34,10 @@ from compare.judge.summary import Summary
 from compare.judge.tally import Tally
 from compare.run.config import NOT_YET, Flags, read
 from compare.run.hosts import HostTable
+from compare.show.cells import METRICS
 from compare.show.charts import KINDS
-from compare.show.tables import METRICS
 from data import prices
-from data.query import DayUsage
+from data.ledger import DayUsage
 from data.row import CheckRow, Row, RunRow, Timing
 from providers.generic import EFFORT
 from providers.outcome import BLAME, Blame, Flag, Outcome

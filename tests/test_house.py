@@ -21,10 +21,10 @@ LOOKS_INTO = {
 ORDER = {
     "scenarios": "request prompts form checks content scenario session load plan",
     "data": "row timeline prices migrations foreign lock statements spool opening "
-    "store query export",
+    "store query ledger export",
     "providers": "outcome reply secret provider usage sse dialect errors limits "
     "generic ourtoken openrouter zai registry lenient calls plainchunk alike plain "
-    "answer intake verdict audit reader chunks tap egress failure resolver line "
+    "answer intake verdict audit reader chunks tap post egress failure resolver line "
     "turnstile exchange wire simulator",
     "providers.simulator": "profile faults player catalogue bill truth cache asked "
     "prose values answer pace refusal frames script director host serve spawn "
@@ -33,14 +33,14 @@ ORDER = {
     "refusals chunks content usage transport answers bench index",
     "compare": "run judge show serve cli",
     "compare.run": "mistakes clock calm budget gate hosts choose money config record "
-    "rest prepare descriptors fuse brake sender engine monitor calibrate measure tally "
-    "attend letters lost worker fleet resume conduct claims selftest",
+    "rest prepare descriptors fuse brake sender engine monitor calibrate course measure "
+    "tally attend letters lost worker fleet resume conduct claims selftest",
     "compare.judge": "tally kind frame stats sample summary blocks resample pair "
     "estimate contrast depth definitions comparable caveats notes comparison "
     "threshold grammar evidence gates live lines validity "
     "remarks",
-    "compare.show": "words style boxes panels placing tables verdicts others gates "
-    "papers charts",
+    "compare.show": "words style boxes panels placing cells tables verdicts others "
+    "gates papers charts",
     "compare.serve": "probe",
 }
 # Rooms whose modules do not know each other's order: each verb stands alone.
@@ -53,12 +53,13 @@ EVERYWHERE = {"msgspec"}
 DOORS = {
     "aiohttp": {
         "providers.tap",
+        "providers.post",
         "providers.failure",
         "providers.resolver",
         "providers.exchange",
         "providers.simulator",
     },
-    "yarl": {"providers.line", "providers.tap"},
+    "yarl": {"providers.line", "providers.post"},
     "asyncio_throttle": {"compare.run.gate"},
     "sqlite_utils": {
         "data.migrations",

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from compare.run.budget import billed
-from compare.run.measure import Context, measure, stream_label
+from compare.run.course import stream_label
+from compare.run.measure import Context, measure
 from compare.run.sender import Result
 from data import prices
 from data.timeline import unpack

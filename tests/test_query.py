@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data import query
+from data import ledger, query
 from data.row import CheckRow, Row, RunRow, Timing
 from data.store import Store, StoreError
 
@@ -390,7 +390,7 @@ def spending(ask):
 
 
 def test_usage_is_by_the_utc_day_it_was_sent_host_and_model(ask):
-    first, second, third = query.usage(spending(ask))
+    first, second, third = ledger.usage(spending(ask))
     assert (first.day, first.provider, first.model) == ("2026-11-20", "one", "m")
     assert (first.requests, first.prompt_tokens, first.cached_tokens) == (1, 10, None)
     assert first.cost_usd == pytest.approx(5e-9)
@@ -403,15 +403,15 @@ def test_usage_is_by_the_utc_day_it_was_sent_host_and_model(ask):
 def test_usage_since_leaves_out_what_was_sent_before(ask):
     reader = spending(ask)
     since = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
-    assert [u.day for u in query.usage(reader, since)] == ["2026-11-21"] * 2
+    assert [u.day for u in ledger.usage(reader, since)] == ["2026-11-21"] * 2
 
 
 def test_spent_takes_the_larger_of_computed_and_stated(ask):
     reader = spending(ask)
-    assert query.spent_nusd(reader) == 9 + 2_000 + 100
+    assert ledger.spent_nusd(reader) == 9 + 2_000 + 100
     since = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
-    assert query.spent_nusd(reader, since) == 2_000 + 100
-    assert query.spent_nusd(reader, since + dt.timedelta(days=1)) == 0
+    assert ledger.spent_nusd(reader, since) == 2_000 + 100
+    assert ledger.spent_nusd(reader, since + dt.timedelta(days=1)) == 0
 
 
 def test_a_run_that_ended_long_before_counts_for_nothing(ask):
@@ -420,5 +420,5 @@ def test_a_run_that_ended_long_before_counts_for_nothing(ask):
     )
     reader = ask(ended, a_row(0, sent_ns=S, cost_nusd=5))
     before = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
-    assert query.spent_nusd(reader, before) == 5
-    assert query.spent_nusd(reader, before + dt.timedelta(hours=1)) == 0
+    assert ledger.spent_nusd(reader, before) == 5
+    assert ledger.spent_nusd(reader, before + dt.timedelta(hours=1)) == 0

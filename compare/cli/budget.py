@@ -14,7 +14,7 @@ def budget_left(job: "Job", db: Path, spent_nusd: int = 0) -> int | None:
     """
     import datetime as dt
 
-    from data import query
+    from data import ledger, query
 
     limits = []
     if job.budget_nusd is not None:
@@ -25,6 +25,6 @@ def budget_left(job: "Job", db: Path, spent_nusd: int = 0) -> int | None:
         )
         spent = 0
         if db.exists():
-            spent = query.spent_nusd(query.open_reader(db), midnight)
+            spent = ledger.spent_nusd(query.open_reader(db), midnight)
         limits.append(max(job.day_nusd - spent, 0))
     return min(limits, default=None)

@@ -10,7 +10,7 @@ import click
 from compare.cli.options import db_option, json_option, print_json
 
 if TYPE_CHECKING:
-    from data.query import DayUsage
+    from data.ledger import DayUsage
 
 
 @click.command()
@@ -24,11 +24,11 @@ def usage(since: str | None, db: Path, as_json: bool) -> None:
     import msgspec
 
     from compare.show import tables
-    from data import query
+    from data import ledger, query
 
     begin = None if since is None else _moment(since)
     with closing(query.open_reader(db)) as reader:
-        found = query.usage(reader, begin)
+        found = ledger.usage(reader, begin)
     if as_json:
         print_json([msgspec.to_builtins(each) for each in found])
         return

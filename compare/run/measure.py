@@ -1,27 +1,20 @@
 """From a Reply to a Row: counts and gaps, the stream's label, the cost, the checks."""
 
-from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from operator import sub
 from typing import Any
 
 import msgspec
 
+from compare.run.course import stream
 from compare.run.sender import Result
 from data.prices import Cost, Price, cost
 from data.row import CheckRow, Row
-from data.timeline import pack
 from providers.outcome import Flag, Outcome
 from providers.provider import Provider
-from providers.reply import Kind, Reply, Usage
+from providers.reply import Reply, Usage
 from scenarios.checks import Answer, Check, judge
-from scenarios.request import Request
+from scenarios.request import Arrival, Request
 
-NEAR_ZERO_NS = 1_000_000
-SAME_READ_NS = 1_000
-"""Gaps below this came in one read of the socket: the host or the path bundled them."""
-TOKENS_AN_EVENT = 4.0
-BUFFERED_SHARE = 0.02
 NO_COST = Cost(
     input_nusd=None,
     cached_nusd=None,
@@ -59,111 +52,90 @@ def measure(result: Result, context: Context) -> tuple[Row, list[CheckRow]]:
     verdicts = _checked(result, context)
     graded = [line.passed for line in verdicts if line.passed is not None]
     spent = _cost(reply, context.prices.get(provider.name))
-    usage = reply.usage or Usage()
-    stream = _stream(reply, context.origin)
-    request = arrival.request
+    course = stream(reply, context.origin)
     row = Row(
         run_id=context.run_id,
-        seq=arrival.seq,
-        block=arrival.block,
-        scenario=arrival.scenario,
-        scenario_version=arrival.scenario_version,
-        case_id=arrival.case,
-        session_id=arrival.session,
-        turn=arrival.turn,
-        phase=arrival.phase,
-        provider=provider.name,
-        dialect=provider.dialect,
-        model_requested=provider.model,
-        model_served=reply.model_served,
-        upstream=reply.upstream,
-        variant=provider.pin,
-        response_id=reply.response_id,
-        system_fingerprint=reply.system_fingerprint,
-        prompt_sha256=request.digest,
-        body_sha256=reply.body_sha256,
-        params=_json(request.params),
-        effort_requested=request.effort or provider.effort,
-        effort_verified=_effort_verified(request, provider, reply),
-        max_tokens=request.max_tokens,
-        nonce=request.nonce,
         seed=context.seed,
+        worker=context.worker,
         load=_load(result),
         deadlines=context.deadlines.get(arrival.scenario, "{}"),
-        worker=context.worker,
+        **_asked(arrival, provider),
+        effort_verified=_effort_verified(arrival.request, provider, reply),
         **_stamps(result, context.origin),
-        **stream,
-        prompt_tokens=usage.prompt_tokens,
-        cached_tokens=usage.cached_tokens,
-        cache_write_tokens=usage.cache_write_tokens,
-        completion_tokens=usage.completion_tokens,
-        reasoning_tokens=usage.reasoning_tokens,
-        total_tokens=usage.total_tokens,
-        usage_source=usage.source or ("absent" if reply.http_status else None),
-        usage_json=usage.raw,
-        cost_input_nusd=spent.input_nusd,
-        cost_cached_nusd=spent.cached_nusd,
-        cost_cache_write_nusd=spent.cache_write_nusd,
-        cost_output_nusd=spent.output_nusd,
-        cost_nusd=spent.total_nusd,
-        cost_reported_nusd=_reported(usage.cost_usd),
+        **course,
+        **_charged(reply, spent),
         price_id=_price_id(context.prices.get(provider.name)),
-        outcome=reply.outcome,
-        blame=reply.blame,
-        flags=_json(sorted(_flags(result, stream.get("stream_label"), spent))),
-        http_status=reply.http_status,
-        error_code=reply.error_code,
-        error_excerpt=reply.error_excerpt,
-        finish_reason=reply.finish_reason,
-        retry_after_s=reply.retry_after_s,
-        ratelimit=_json(reply.ratelimit) if reply.ratelimit else None,
-        conn_reused=None if reply.conn_reused is None else int(reply.conn_reused),
+        **_told(reply),
+        flags=_json(sorted(_flags(result, course.get("stream_label"), spent))),
         passed=min(graded) if graded else None,
         score=sum(graded) / len(graded) if graded else None,
     )
     return row, verdicts
 
 
-def stream_label(reply: Reply) -> str | None:
-    """Return how honestly an answer was streamed; None when there was no output.
-
-    `true`, or: `not_streamed`; `single_block`, all output in one event; `buffered`,
-    nothing and then everything: the span of the output is under 2 % of the time from
-    sending to its end; `coalesced`, at least 4 tokens an event, or more than half of
-    the events in one read with their forerunner.
-    """
-    times = [at for at, kind in reply.timeline if kind]
-    return _label(reply, times, _gaps(times))
-
-
-def _label(reply: Reply, times: Sequence[int], gaps: Sequence[int]) -> str | None:
-    if not times:
-        return None
-    if not reply.streamed:
-        return "not_streamed"
-    tokens = reply.usage.completion_tokens if reply.usage else None
-    if not gaps:
-        return "true" if tokens == 1 else "single_block"
-    sent = reply.stamps.sent
-    if sent is not None and times[-1] - times[0] < BUFFERED_SHARE * (times[-1] - sent):
-        return "buffered"
-    bundled = _share_below(gaps, SAME_READ_NS)
-    if bundled > 0.5 or (tokens or 0) / len(times) >= TOKENS_AN_EVENT:
-        return "coalesced"
-    return "true"
+def _asked(arrival: Arrival, provider: Provider) -> dict[str, Any]:
+    """Return the columns of what was asked, and of whom."""
+    request = arrival.request
+    return {
+        "seq": arrival.seq,
+        "block": arrival.block,
+        "scenario": arrival.scenario,
+        "scenario_version": arrival.scenario_version,
+        "case_id": arrival.case,
+        "session_id": arrival.session,
+        "turn": arrival.turn,
+        "phase": arrival.phase,
+        "provider": provider.name,
+        "dialect": provider.dialect,
+        "model_requested": provider.model,
+        "variant": provider.pin,
+        "prompt_sha256": request.digest,
+        "params": _json(request.params),
+        "effort_requested": request.effort or provider.effort,
+        "max_tokens": request.max_tokens,
+        "nonce": request.nonce,
+    }
 
 
-def _gaps(times: Sequence[int]) -> list[int]:
-    """Return the gaps between moments, the shortest first."""
-    return sorted(map(sub, times[1:], times))
+def _told(reply: Reply) -> dict[str, Any]:
+    """Return the columns of what the host told of itself, and of what became of it."""
+    return {
+        "model_served": reply.model_served,
+        "upstream": reply.upstream,
+        "response_id": reply.response_id,
+        "system_fingerprint": reply.system_fingerprint,
+        "body_sha256": reply.body_sha256,
+        "outcome": reply.outcome,
+        "blame": reply.blame,
+        "http_status": reply.http_status,
+        "error_code": reply.error_code,
+        "error_excerpt": reply.error_excerpt,
+        "finish_reason": reply.finish_reason,
+        "retry_after_s": reply.retry_after_s,
+        "ratelimit": _json(reply.ratelimit) if reply.ratelimit else None,
+        "conn_reused": None if reply.conn_reused is None else int(reply.conn_reused),
+    }
 
 
-def _share_below(ordered: Sequence[int], limit: int) -> float:
-    return bisect_left(ordered, limit) / len(ordered)
-
-
-def _nearest_rank(ordered: Sequence[int], share: float) -> int:
-    return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
+def _charged(reply: Reply, spent: Cost) -> dict[str, Any]:
+    """Return the columns of the tokens and what they cost."""
+    usage = reply.usage or Usage()
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "cached_tokens": usage.cached_tokens,
+        "cache_write_tokens": usage.cache_write_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "reasoning_tokens": usage.reasoning_tokens,
+        "total_tokens": usage.total_tokens,
+        "usage_source": usage.source or ("absent" if reply.http_status else None),
+        "usage_json": usage.raw,
+        "cost_input_nusd": spent.input_nusd,
+        "cost_cached_nusd": spent.cached_nusd,
+        "cost_cache_write_nusd": spent.cache_write_nusd,
+        "cost_output_nusd": spent.output_nusd,
+        "cost_nusd": spent.total_nusd,
+        "cost_reported_nusd": _reported(usage.cost_usd),
+    }
 
 
 def _stamps(result: Result, origin: int) -> dict[str, Any]:
@@ -177,31 +149,6 @@ def _stamps(result: Result, origin: int) -> dict[str, Any]:
 
 def _since(origin: int, at: int | None) -> int | None:
     return None if at is None else at - origin
-
-
-def _stream(reply: Reply, origin: int) -> dict[str, Any]:
-    """Return the stream columns. Gaps are between events that carried output."""
-    if reply.http_status is None:
-        return {}
-    times = [at for at, kind in reply.timeline if kind]
-    gaps = _gaps(times)
-    arguments = "".join([call.arguments for call in reply.tool_calls])
-    output = reply.content + arguments
-    return {
-        "n_events": len(reply.timeline),
-        "n_content_events": len(times),
-        "n_comments": reply.n_comments,
-        "gap_p50_ns": _nearest_rank(gaps, 0.5) if gaps else None,
-        "gap_p99_ns": _nearest_rank(gaps, 0.99) if gaps else None,
-        "gap_max_ns": gaps[-1] if gaps else None,
-        "zero_gap_share": _share_below(gaps, NEAR_ZERO_NS) if gaps else None,
-        "stream_label": _label(reply, times, gaps),
-        "output_chars": len(output),
-        "output_bytes": len((output + reply.reasoning).encode("utf-8", "replace")),
-        "reasoning_chars": len(reply.reasoning),
-        "bytes_received": reply.bytes_received,
-        "timeline": pack(reply.timeline, origin) if reply.timeline else None,
-    }
 
 
 def _cost(reply: Reply, price: Price | None) -> Cost:
@@ -293,7 +240,3 @@ def _checked(result: Result, context: Context) -> list[CheckRow]:
 
 def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
-
-
-# Kind 0 is an event without output; the sums above rely on it being false.
-assert not Kind.OTHER  # noqa: S101 - holds at import, or nothing above does

@@ -6,7 +6,7 @@ Every text becomes a rich Text, never markup, and no borders are drawn.
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 from rich.console import Console, Group, RenderableType
@@ -15,6 +15,7 @@ from rich.text import Text
 
 from compare.judge.stats import Quantile
 from compare.judge.summary import Summary
+from compare.show.cells import METRICS, OPTIONAL
 from compare.show.words import (
     exactness,
     labels,
@@ -22,21 +23,17 @@ from compare.show.words import (
     named,
     names_in,
     number,
-    percent,
     plain,
     reasons,
-    usd,
 )
 from data.row import RunRow
 
 SIDE_BY_SIDE = 4
-PIPED_WIDTH = 160
 """Up to so many hosts are columns; more are rows."""
+PIPED_WIDTH = 160
 
 NAMES = 24
 NARROW = 17
-
-Cell = Callable[[Summary], str]
 
 
 def console(stream: TextIO | None = None, width: int | None = None) -> Console:
@@ -133,83 +130,6 @@ def runs(found: Sequence[RunRow], counts: dict[str, int]) -> Table:
     headers = ("run", "kind", "started (UTC)", "status", "n", "hosts")
     return grid(headers, lines, left=(0, 1, 2, 3, 5), whole=(0, 1, 2))
 
-
-def _time(field: str) -> Cell:
-    def cell(each: Summary) -> str:
-        found: Quantile = getattr(each, field)
-        nothing_streamed = each.n_not_streamed and not found.n
-        if field.startswith("tt") and nothing_streamed:
-            return "n/a (not streamed)"
-        return found.text(number)
-
-    return cell
-
-
-def _known(value: float | None, form: Callable[[float], str], why: str = "") -> str:
-    return (f"n/a ({why})" if why else "n/a") if value is None else form(value)
-
-
-def _cost(each: Summary) -> str:
-    why = f"{each.n_unpriced:,} unpriced" if each.n_unpriced else ""
-    return _known(each.cost_per_1k_usd, usd, why)
-
-
-def _stated(each: Summary) -> str:
-    return _known(each.reported_per_1k_usd, usd, "not stated")
-
-
-def _passed(each: Summary) -> str:
-    return _known(each.passed_share, percent, "no checks")
-
-
-def _attempted(each: Summary) -> str:
-    return f"{each.tally.n_attempted:,}"
-
-
-def _goodput(each: Summary) -> str:
-    return _known(each.goodput.share if each.goodput else None, percent)
-
-
-def _labels(each: Summary) -> str:
-    n = sum(each.labels.values())
-    return "\n".join(f"{percent(k / n)} {label}" for label, k in each.labels.items())
-
-
-def _ok(each: Summary) -> str:
-    return _known(each.tally.success_share, percent)
-
-
-METRICS: dict[str, Cell] = {
-    "requests": _attempted,
-    "ok": _ok,
-    "TTFT p50 ms": _time("ttft_p50"),
-    "TTFT p95 ms": _time("ttft_p95"),
-    "TTFT p95 with failures": _time("ttft_p95_adjusted"),
-    "first answer p50 ms": _time("ttfa_p50"),
-    "decode p50 tok/s": _time("decode_tps_p50"),
-    "end to end p50 ms": _time("e2e_p50"),
-    "end to end p95 ms": _time("e2e_p95"),
-    "output p5 tokens": _time("tokens_p05"),
-    "output p50 tokens": _time("tokens_p50"),
-    "output p95 tokens": _time("tokens_p95"),
-    "streamed": _labels,
-    "USD per 1,000 requests": _cost,
-    "USD as stated by host": _stated,
-    "goodput": _goodput,
-    "checks passed": _passed,
-    "cache hit": lambda each: _known(each.cache_hit_share, percent, "not stated"),
-    "achieved req/s": lambda each: _known(each.achieved_rps, number),
-    "all streams tok/s": lambda each: _known(each.system_tps, number),
-}
-"""The lines of a summary table, in order: label and what stands there for a host."""
-
-OPTIONAL: dict[str, Callable[[Summary], bool]] = {
-    "TTFT p95 with failures": lambda each: bool(each.tally.n_failed),
-    "USD as stated by host": lambda each: bool(each.n_reported),
-    "goodput": lambda each: each.goodput is not None,
-    "streamed": lambda each: set(each.labels) - {"true"} != set(),
-}
-"""Lines that are left out where they say nothing of any host."""
 
 INTERVALS = {
     "TTFT p50 ms": "ttft_p50",

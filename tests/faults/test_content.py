@@ -3,7 +3,7 @@
 import pytest
 from byteserver import arrival, ask, provider
 
-from compare.run.measure import stream_label
+from compare.run.course import stream_label
 from faults.expecting import expect, met, play_of
 from providers.outcome import Flag, Outcome
 from providers.reply import Kind, ToolCall

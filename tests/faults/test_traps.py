@@ -25,7 +25,7 @@ from byteserver import (
     whole,
 )
 
-from providers import tap
+from providers import post
 from providers.line import Line
 from providers.outcome import Flag, Outcome
 from providers.provider import Deadlines
@@ -78,6 +78,37 @@ async def test_more_than_a_whole_answer_spoils_only_the_connection(later):
         second = await wire.send(arrival())
     assert (first.outcome, second.outcome) == (O.OK, O.OK)
     assert (second.conn_reused, server.connections) == (False, 2)
+
+
+async def test_a_host_that_switches_protocols_unasked_breaks_http():
+    head_only = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"
+    reply = await play(head_only, STALL)
+    assert (reply.outcome, reply.http_status) == (O.PROTOCOL_ERROR, None)
+    assert "protocol" in reply.error_excerpt
+
+
+async def test_an_answer_before_the_whole_request_was_read_spoils_the_connection():
+    heads = 0
+
+    async def early(reader, writer):
+        nonlocal heads
+        await reader.readuntil(b"\r\n\r\n")
+        heads += 1
+        writer.write(stream(*GOOD))  # and what follows of the request is never read
+        await writer.drain()
+        await gone.wait()
+        writer.transport.abort()
+
+    gone = asyncio.Event()
+    server = await asyncio.start_server(early, "127.0.0.1", 0, limit=4096)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    long = ({"role": "user", "content": "x" * (32 << 20)},)
+    async with server, Wire([provider(url)], concurrency=1) as wire:
+        first = await wire.send(arrival(messages=long))
+        second = await wire.send(arrival(), deadlines=Deadlines(headers=5))
+        gone.set()
+    assert (first.outcome, second.outcome) == (O.OK, O.OK)
+    assert (heads, second.conn_reused) == (2, False)
 
 
 async def test_a_400_that_a_host_sent_is_one():
@@ -141,8 +172,8 @@ async def test_what_aiohttp_would_do_by_itself_is_turned_off():
         assert line.post._connector._timeout_ceil_threshold == math.inf
         assert line.post._connector.limit >= 150
         # aiohttp's own would end connecting after 30 s, and an answer after 300 s.
-        given = (tap._NO_TIMEOUT.total, tap._NO_TIMEOUT.sock_connect)
-        assert (*given, tap._NO_TIMEOUT.ceil_threshold) == (None, None, math.inf)
+        given = (post._NO_TIMEOUT.total, post._NO_TIMEOUT.sock_connect)
+        assert (*given, post._NO_TIMEOUT.ceil_threshold) == (None, None, math.inf)
     finally:
         await line.post.close()
 
