@@ -33,8 +33,8 @@ ORDER = {
     "refusals chunks content usage transport answers bench index",
     "compare": "run judge show serve cli",
     "compare.run": "mistakes clock calm budget gate hosts choose money config record "
-    "rest prepare descriptors fuse brake sender engine monitor calibrate course measure "
-    "tally attend letters lost worker fleet resume conduct claims selftest",
+    "rest prepare descriptors fuse brake sender engine monitor calibrate course "
+    "measure tally attend letters lost worker fleet resume conduct claims selftest",
     "compare.judge": "tally kind frame stats sample summary blocks resample pair "
     "estimate contrast depth definitions comparable caveats notes comparison "
     "threshold grammar evidence gates live lines validity "

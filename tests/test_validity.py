@@ -204,6 +204,14 @@ def test_lag_is_worse_in_an_open_loop(rows, wanted):
     assert verdict(rows, lag_max_ms=40.0) == (wanted, ["loop_lag"])
 
 
+@pytest.mark.parametrize(("longest", "told"), [(40.0, "longest 40 ms"), (0.0, None)])
+def test_the_longest_lag_is_told_where_it_is_known(longest, told):
+    facts = facts_of(closed(100, flags=["loop_lag"]))
+    judged = judge(facts, WELL | {"lag_max_ms": longest})
+    (reason,) = judged.reasons
+    assert (told or "(over 10 ms; none should)") in reason.text
+
+
 def test_warm_up_counts_only_as_sent():
     warm = closed(50, phase="warmup", flags=["loop_lag"])
 

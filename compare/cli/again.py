@@ -12,13 +12,11 @@ if TYPE_CHECKING:
     from compare.run.config import Flags
     from compare.run.prepare import Run
     from compare.run.resume import Resumed
-    from data.row import Row, RunRow
+    from data.row import Row
 
 
-def found(
-    path: Path | None, flags: "Flags", db: Path, text: str
-) -> tuple["Run", "RunRow"]:
-    """Return the run that a text means, ready to go on, and its stored line.
+def found(path: Path | None, flags: "Flags", db: Path, text: str) -> "Run":
+    """Return the run that a text means, ready to go on.
 
     Raises JobError when it cannot be resumed, StoreError when it is not there.
     """
@@ -35,17 +33,22 @@ def found(
             "when it has ended: h2h compare RUN --threshold TEXT"
         )
     alone = path is None and flags == Flags(budget=flags.budget)
+    if path is None and not flags.providers and not alone:
+        raise click.UsageError(
+            "with --resume alone only --budget may change: a run goes on as it began"
+        )
     given = None if alone else read(path, flags)
-    return again(record, given, nusd(flags.budget, "--budget")), record
+    return again(record, given, nusd(flags.budget, "--budget"))
 
 
 def left(
-    run: "Run", record: "RunRow", db: Path, weighing: "Sequence[Callable[[Row], Any]]"
+    run: "Run", db: Path, weighing: "Sequence[Callable[[Row], Any]]"
 ) -> tuple["Resumed", int | None]:
     """Return what is left of a run, and what may still be spent on it (nano-USD).
 
-    Call it once the store is open: that may bring back a killed writer's last batch.
-    Each of `weighing` is given the rows that there are.
+    Call it once the store is open: that may bring back a killed writer's last batch,
+    and keeps others from going on with the run meanwhile. Each of `weighing` is given
+    the rows that there are.
     """
     from compare.cli.budget import budget_left
     from compare.run.resume import Past, resumed, spent_nusd
@@ -53,6 +56,7 @@ def left(
 
     past = Past(run.plan)
     with closing(query.open_reader(db)) as reader:
+        record = query.run(reader, run.run_id)
         for row in query.rows(reader, run.run_id):
             past.add(row)
             for weigh in weighing:

@@ -145,13 +145,13 @@ def _go_on(
     from compare.run.descriptors import make_room, needed
     from data.store import Store
 
-    run, record = again.found(path, flags, db, text)
+    run = again.found(path, flags, db, text)
     make_room(needed(run.job))
     scales = Scales(run)
     guard = gating.Guard(run.job) if abort_on_fail else None
     weighing = [scales.add, *([guard.add] if guard is not None else [])]
     with Store.open(db) as store:
-        after, limit = again.left(run, record, db, weighing)
+        after, limit = again.left(run, db, weighing)
         again.tell(after)
         how = {"limit_nusd": limit, "after": after}
         ended = conducted(after.run, store, scales, guard, telling, how)

@@ -269,9 +269,11 @@ def _rate(worst: tuple[float, float], bound: float) -> Reason:
 def _lag(share: float, fared: Health, bound: float | None) -> Reason:
     longest = fared.get("lag_max_ms") or 0.0
     most = f"at most {_percent(bound)}" if bound else "none should"
+    # What was watched may be less than the run: one that was resumed, or a worker lost.
+    known = f", longest {longest:,.0f} ms" if longest > 10 else ""
     text = (
         f"{_percent(share)} of requests met a late event loop "
-        f"(over 10 ms, longest {longest:,.0f} ms; {most})"
+        f"(over 10 ms{known}; {most})"
     )
     return _reason("loop_lag", text, share, bound)
 

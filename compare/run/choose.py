@@ -39,8 +39,9 @@ def chosen(rows: list[dict[str, Any]], choice: Choice, where: str) -> list[HostT
     if not choice.names:
         if not in_file:
             raise JobError(
-                "no host to measure: name some with -p NAME or -p NAME=BASE_URL "
-                "(h2h providers lists the known ones; h2h demo needs none)"
+                f"{where}: no host to measure: name some with -p NAME or "
+                "-p NAME=BASE_URL, or in [[provider]] of a job file (h2h providers "
+                "lists the known ones; h2h demo needs none)"
             )
         tables = list(in_file.values())
     else:

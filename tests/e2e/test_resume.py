@@ -193,6 +193,7 @@ def test_what_cannot_be_resumed_is_refused_in_one_line(desk, who):
     assert "complete" in refused(desk, "latest")
     assert "not in" in refused(desk, "01NOSUCHRUN")
     assert "drop --resume" in refused(desk, "latest", "--dry-run")
+    assert "only --budget may change" in refused(desk, "latest", "--workers", 2)
     assert the_run(desk) == before
     desk("probe", *who[:1], "--every", "100ms", "--for", "150ms")
     assert "a probe cannot be resumed" in refused(desk, "latest")
@@ -210,6 +211,20 @@ def test_a_run_that_died_between_its_last_row_and_its_end_is_only_judged(desk, w
     assert (run["status"], stored(desk)) == ("done", whole)
     assert run["validity"] in {"valid", "degraded"}
     assert "complete" in refused(desk, "latest")
+
+
+def test_of_several_who_resume_a_run_only_who_sends_something_is_told_of(desk, who):
+    desk("run", *who, "-s", "ping", "-n", 40, "-c", 2)
+    lose(desk, "seq % 10 = 3")
+    several = [desk.start("run", "--resume", "latest", *QUIET) for _ in range(3)]
+    ended = [(each.communicate()[1], each.returncode) for each in several]
+
+    for err, code in ended:
+        assert code == 0 or "complete" in err or "another h2h" in err, err
+    assert [code for _, code in ended].count(0) == 1
+    assert stored(desk) == planned(desk)
+    (told,) = json.loads(the_run(desk)["resumed"])
+    assert told["missing"] == 12
 
 
 def test_a_run_that_is_still_going_is_not_resumed(desk, who):
