@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -11,7 +11,9 @@ from data import spool
 from data.foreign import guard, refuse_foreign
 from data.lock import hold
 from data.migrations import StoreError, identify, upgrade
-from data.statements import SPOOLED
+
+REFUSALS = (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
+"""How SQLite says that it takes a value or a statement on no account."""
 
 BUSY_S = 5.0  # how long a shell or a backup may hold the file before we complain
 
@@ -55,10 +57,14 @@ def _prepare(conn: sqlite3.Connection, path: Path) -> Database:
 def _take_in(db: Database, path: Path) -> None:
     """Store what an earlier writer had to leave in a file, then remove the file."""
     with db.atomic():
-        for number, values in spool.load(path):
-            # One that is there was stored before the file could be removed.
-            with suppress(sqlite3.IntegrityError):
-                db.conn.execute(SPOOLED[number], values)
+        for group in spool.load(path):
+            for statement, values in group:
+                try:
+                    # One that is there was stored before the file could be removed.
+                    again = " ON CONFLICT DO NOTHING" * (statement.act == "insert")
+                    db.conn.execute(statement.sql + again, values)
+                except (ValueError, OverflowError, *REFUSALS) as why:
+                    raise spool.refusal(path, why) from None
     # Even one without a whole record: the next would be added behind its torn end.
     spool.spool_path(path).unlink(missing_ok=True)
 

@@ -1,18 +1,27 @@
-"""Records that a database would not take, in a file beside it until it does."""
+"""Records that a database would not take, in a file beside it until it does.
+
+A file of groups, each its length in four bytes and then MessagePack: statements with
+their values, stored together or not at all. Tables and columns stand by name, so that
+a later version can read it.
+"""
 
 import os
-from collections.abc import Iterable, Sequence
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any, BinaryIO
 
 import msgspec
 
 from data.migrations import StoreError
-from data.statements import SPOOLED
+from data.statements import Statement
 
-Number = Annotated[int, msgspec.Meta(ge=0, lt=len(SPOOLED))]
-Kept = tuple[Number, tuple[Any, ...]]
-"""The number of a statement, and the values that it stores."""
+LARGEST_GROUP = 256 << 20
+"""Bytes of the largest group that is read. Ours are far smaller."""
+
+Kept = tuple[Statement, tuple[Any, ...]]
+"""What is done, and the values that it is done with."""
 
 
 def spool_path(path: Path) -> Path:
@@ -20,38 +29,81 @@ def spool_path(path: Path) -> Path:
     return path.with_name(path.name + "-spool")
 
 
-def save(path: Path, records: Iterable[Sequence[Any]]) -> None:
-    """Add records to a database's spool file; OSError when that cannot be written.
+def waits(path: Path) -> bool:
+    """Return whether records wait beside a database."""
+    return os.path.lexists(spool_path(path))
 
-    One that is cut off by a full disk leaves those before it whole.
+
+def save(path: Path, groups: Iterable[list[Kept]]) -> int:
+    """Add groups to a database's spool file and return how many of them it took.
+
+    One that a full disk cuts off is taken out again, and none after it is tried.
+    OSError when the file cannot be opened.
     """
     flags = os.O_CREAT | os.O_WRONLY | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
-    with os.fdopen(os.open(spool_path(path), flags, 0o600), "ab") as file:
-        for record in records:
-            body = msgspec.msgpack.encode(record)
-            file.write(len(body).to_bytes(4, "big") + body)
-        file.flush()
-        os.fsync(file.fileno())
+    file = os.open(spool_path(path), flags, 0o600)
+    n, end = 0, os.fstat(file).st_size
+    try:
+        for group in groups:
+            body = msgspec.msgpack.encode(group)
+            _write(file, len(body).to_bytes(4, "big") + body)
+            n, end = n + 1, end + 4 + len(body)
+    except OSError:
+        os.ftruncate(file, end)
+    finally:
+        with suppress(OSError):  # what the system has taken, it still gives back
+            os.fsync(file)
+        os.close(file)
+    return n
 
 
-def load(path: Path) -> list[Kept]:
-    """Return the records of a database's spool file; none without a file.
+def _write(file: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(file, data) :]
 
-    StoreError when it is not ours.
+
+def load(path: Path) -> Iterator[list[Kept]]:
+    """Yield the groups of a database's spool file; none without a file.
+
+    What is torn at its end is left out. StoreError when it is not ours.
     """
     spool = spool_path(path)
-    data = spool.read_bytes() if spool.exists() else b""
-    found, at = [], 0
-    while at + 4 <= len(data):
-        end = at + 4 + int.from_bytes(data[at : at + 4], "big")
-        if end > len(data):
-            break
-        try:
-            found.append(msgspec.msgpack.decode(data[at + 4 : end], type=Kept))
-        except msgspec.DecodeError as why:
-            raise StoreError(
-                f"{spool}: cannot be read ({why}); move it away to go on without the "
-                "records in it"
-            ) from None
-        at = end
-    return found
+    try:
+        file = _opened(spool)
+    except FileNotFoundError:
+        return
+    except OSError as why:
+        raise _unreadable(spool, why.strerror) from None
+    decoder = msgspec.msgpack.Decoder(list[Kept])
+    with file:
+        while len(head := file.read(4)) == 4:
+            size = int.from_bytes(head, "big")
+            body = file.read(min(size, LARGEST_GROUP))
+            if len(body) < size:
+                return
+            try:
+                yield decoder.decode(body)
+            except (msgspec.DecodeError, RecursionError) as why:
+                raise _unreadable(spool, why) from None
+
+
+def refusal(path: Path, why: object) -> StoreError:
+    """Return what to say of a group in a spool file that the database does not take."""
+    return _unreadable(spool_path(path), why)
+
+
+def _opened(spool: Path) -> BinaryIO:
+    """Open a file that is one, and no link to another."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    file = os.fdopen(os.open(spool, flags), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(0, "no plain file")
+    return file
+
+
+def _unreadable(spool: Path, why: object) -> StoreError:
+    return StoreError(
+        f"{spool}: cannot be read ({why}); upgrade head-to-head if a newer one wrote "
+        "it, or move it away to go on without the records in it"
+    )

@@ -1,25 +1,68 @@
 """How records go into the database: one statement for each kind."""
 
+from collections.abc import Sequence
+from typing import Literal
+
 import msgspec
 
 from data.row import CheckRow, Row, RunRow
 
+RECORDS: dict[str, type[msgspec.Struct]] = {
+    "runs": RunRow,
+    "requests": Row,
+    "checks": CheckRow,
+}
+"""The records of each table; their fields are its columns."""
 
-def _insert(table: str, record: type[msgspec.Struct]) -> str:
-    names = record.__struct_fields__
-    marks = ", ".join("?" for _ in names)
-    return f"INSERT INTO {table} ({', '.join(names)}) " + f"VALUES ({marks})"
+Act = Literal["insert", "update"]
 
 
-INSERT_RUN = _insert("runs", RunRow)
-INSERT_REQUEST = _insert("requests", Row)
-INSERT_CHECK = _insert("checks", CheckRow)
-END_RUN = """UPDATE runs SET status = ?, validity = ?, reasons = ?, ended_at = ?,
-    health = ? WHERE run_id = ?"""
-RESUME_RUN = """UPDATE runs SET status = 'running', validity = NULL, reasons = '[]',
-    ended_at = NULL, resumed = ? WHERE run_id = ?"""
-SPOOLED = (INSERT_RUN, INSERT_REQUEST, INSERT_CHECK, END_RUN, RESUME_RUN)
-"""What may wait in a spool file, by number: one that was given is never changed."""
+class Statement(msgspec.Struct, frozen=True, array_like=True):
+    """What is done with some values: each stands for a column of a table.
+
+    An update is of the one run that the last of them, `run_id`, names.
+    """
+
+    act: Act
+    table: str
+    columns: tuple[str, ...]
+
+    @property
+    def sql(self) -> str:
+        """Return it in SQL; ValueError for what is no table or column of ours."""
+        known = RECORDS[self.table].__struct_fields__ if self.table in RECORDS else ()
+        unknown = sorted({*self.columns} - {*known}) or ([] if known else [self.table])
+        if unknown:
+            raise ValueError(f"unknown: {', '.join(unknown)[:80]}")
+        names = ", ".join(self.columns)
+        if self.act == "insert":
+            marks = ", ".join("?" for _ in self.columns)
+            return f"INSERT INTO {self.table} ({names}) " + f"VALUES ({marks})"
+        if self.table != "runs" or self.columns[-1:] != ("run_id",):
+            raise ValueError("an update of no one run")
+        changes = ", ".join(f"{name} = ?" for name in self.columns[:-1])
+        return f"UPDATE runs SET {changes} WHERE run_id = ?"  # noqa: S608 - as known
+
+
+def _insert(table: str) -> Statement:
+    return Statement("insert", table, RECORDS[table].__struct_fields__)
+
+
+def _update(*columns: str) -> Statement:
+    return Statement("update", "runs", (*columns, "run_id"))
+
+
+_END = ("status", "validity", "reasons", "ended_at")
+_KEPT: Sequence[Statement] = (
+    _insert("runs"),
+    _insert("requests"),
+    _insert("checks"),
+    _update(*_END, "health"),
+    _update(*_END, "resumed"),
+)
+INSERT_RUN, INSERT_REQUEST, INSERT_CHECK, END_RUN, RESUME_RUN = (s.sql for s in _KEPT)
+KEPT = {statement.sql: statement for statement in _KEPT}
+"""The statements whose values are kept when the database does not take them."""
 DELETE_RUN = [
     f"DELETE FROM {table} WHERE run_id = ?"  # noqa: S608 - names of ours
     for table in ("checks", "requests", "runs")

@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -16,7 +17,7 @@ from sqlite_utils import Database
 from data import spool
 from data.lock import create
 from data.migrations import StoreError
-from data.opening import open_for_writing
+from data.opening import REFUSALS, open_for_writing
 from data.row import CheckRow, Row, RunRow
 from data.statements import (
     DELETE_RUN,
@@ -24,8 +25,8 @@ from data.statements import (
     INSERT_CHECK,
     INSERT_REQUEST,
     INSERT_RUN,
+    KEPT,
     RESUME_RUN,
-    SPOOLED,
 )
 
 __all__ = ["Store", "StoreError"]
@@ -37,7 +38,6 @@ SPOOL_ROWS = 100_000  # kept in memory while the disk refuses them; more are los
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _INT64 = 2**63
-_REFUSALS = (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
 
 Op = tuple[str, msgspec.Struct | tuple[Any, ...]]  # a statement, and what it stores
 
@@ -62,7 +62,7 @@ class Store:
         self._trouble: str | None = None
         self._refused: list[str] = []
         self._lost = 0
-        self._spooled: Path | None = None
+        self._spooled: int | None = None
         self._thread = threading.Thread(target=self._work, name="store", daemon=True)
         self._thread.start()
 
@@ -87,9 +87,11 @@ class Store:
         """Return what keeps records from being stored; None while all is well."""
         facts = []
         if self._trouble:
-            where = "in memory" if self._spooled is None else f"in {self._spooled.name}"
+            n, where = len(self._queue), "in memory"
+            if self._spooled is not None:
+                n, where = self._spooled, f"in {spool.spool_path(self._path).name}"
             facts.append(
-                f"cannot be written ({self._trouble}); {len(self._queue)} records wait "
+                f"cannot be written ({self._trouble}); {n} records wait "
                 f"{where}: free disk space or make the file writable"
             )
         if self._lost:
@@ -120,7 +122,8 @@ class Store:
 
         `resumed` is a JSON list of each time that it was, this one included.
         """
-        self._do((RESUME_RUN, (resumed, run_id)))
+        going = ("running", None, "[]", None)
+        self._do((RESUME_RUN, (*going, resumed, run_id)))
 
     def end_run(
         self,
@@ -185,18 +188,20 @@ class Store:
             self._db.close()
 
     def _spool(self) -> None:
-        """Put what could not be stored into a file, if there is room for that."""
-        kept = [(sql, _values(what)) for sql, what in self._queue if sql in SPOOLED]
-        if not kept:
+        """Put what could not be stored into a file, as far as there is room for it."""
+        groups: list[list[spool.Kept]] = []
+        for sql, what in self._queue:
+            if sql in KEPT:
+                if sql != INSERT_CHECK or not groups:
+                    groups.append([])
+                groups[-1].append((KEPT[sql], tuple(map(_clean, _values(what)))))
+        if not groups:
             return
-        try:
-            spool.save(
-                self._path,
-                ((SPOOLED.index(sql), list(map(_clean, row))) for sql, row in kept),
-            )
-            self._spooled = spool.spool_path(self._path)
-        except OSError:
-            self._lost += len(kept)
+        n = 0
+        with suppress(OSError):
+            n = spool.save(self._path, groups)
+        self._spooled = sum(map(len, groups[:n]))
+        self._lost += sum(map(len, groups[n:]))
 
     def _drain(self) -> None:
         # Taken first: whoever asked for a flush queued its records before it asked.
@@ -226,7 +231,7 @@ class Store:
             with self._db.atomic():
                 for sql, ops in groupby(batch, key=itemgetter(0)):
                     self._db.conn.executemany(sql, [_values(what) for _, what in ops])
-        except (UnicodeEncodeError, OverflowError, *_REFUSALS):
+        except (UnicodeEncodeError, OverflowError, *REFUSALS):
             self._write_singly(batch)
 
     def _write_singly(self, batch: list[Op]) -> None:
@@ -236,7 +241,7 @@ class Store:
             for sql, what in batch:
                 try:
                     self._db.conn.execute(sql, [_clean(v) for v in _values(what)])
-                except _REFUSALS as why:
+                except REFUSALS as why:
                     refused.append(f"{why} in {str(_values(what))[:80]}")
         self._refused += refused
 

@@ -15,7 +15,6 @@ import pytest
 
 from data import opening, query, store
 from data.row import CheckRow, Row, RunRow
-from data.spool import save
 from data.store import Store, StoreError
 
 ROOT = Path(__file__).parent.parent
@@ -387,13 +386,6 @@ def test_165_what_a_locked_database_never_took_waits_in_a_file_and_is_stored_nex
     spool.write_bytes(b"\x00\x00\x02\x00torn at its very start")
     Store.open(path).close()
     assert not spool.exists()  # the next records would stand behind what is torn
-    spool.symlink_to(path.with_name("of somebody else"))
-    with pytest.raises(OSError, match="symbolic links"):
-        save(path, [(0, ())])
-    spool.unlink()
-    spool.write_bytes(b"\x00\x00\x00\x01\xff")
-    with pytest.raises(StoreError, match=r"h2h\.db-spool: cannot be read.*move it"):
-        Store.open(path)
 
 
 def test_166_what_is_no_database_of_ours_is_never_written_to(path):

@@ -109,7 +109,8 @@ def _machine() -> Iterator[Finding]:
 def _database(db: Path) -> Iterator[Finding]:
     import os
 
-    from data import query
+    from compare.cli.options import waiting
+    from data import query, spool
     from data.store import StoreError
 
     if not db.exists():
@@ -123,6 +124,8 @@ def _database(db: Path) -> Iterator[Finding]:
         yield "database", "ok", f"{db}: {n} runs"
     except StoreError as error:
         yield "database", "fail", str(error)
+    if spool.waits(db):
+        yield "database", "warn", waiting(db)
 
 
 def _keys(job: Path | None) -> Iterator[Finding]:

@@ -1,13 +1,12 @@
 """`h2h export`: a run's rows, or its summary, as a file for other tools."""
 
 import sys
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import click
 
-from compare.cli.options import db_option, run_argument
+from compare.cli.options import db_option, opened, run_argument
 
 FORMATS = ("csv", "jsonl", "markdown", "parquet")
 
@@ -55,7 +54,7 @@ def _write_rows(db: Path, text: str, form: str, out: Any, **how: bool) -> int:
     from data.row import Row
 
     # The run is found before anything is written: a mistake leaves no header behind.
-    with closing(query.open_reader(db)) as reader:
+    with opened(db) as reader:
         run = query.run(reader, query.resolve(reader, text))
         if run.status == "running":
             click.echo(f"run {plain(run.run_id)} is still going: rows so far", err=True)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Mapping, Sequence
+    from contextlib import closing
 
     from compare.judge.comparison import Judged
     from compare.judge.summary import Summary
@@ -31,18 +33,51 @@ def print_json(found: Any) -> None:
     click.echo(json.dumps(found, indent=2, ensure_ascii=True, allow_nan=False))
 
 
+def opened(db: Path) -> "closing[sqlite3.Connection]":
+    """Open a database to read; say once, on stderr, that records wait beside it.
+
+    StoreError when it cannot be read.
+    """
+    from contextlib import closing
+
+    from data import query, spool
+
+    reader = query.open_reader(db)
+    if spool.waits(db) and db not in _told():
+        _told().add(db)
+        click.echo(waiting(db), err=True)
+    return closing(reader)
+
+
+def _told() -> set[Path]:
+    """Return the databases of which this command has said what waits beside them."""
+    context = click.get_current_context(silent=True)
+    told: set[Path] = (
+        context.find_root().meta.setdefault("h2h.told", set()) if context else set()
+    )
+    return told
+
+
+def waiting(db: Path) -> str:
+    """Return what to say of records that a database has not taken yet."""
+    from data import spool
+
+    return (
+        f"{spool.spool_path(db)}: holds records that {db.name} did not take and that "
+        "are not shown; the next h2h run, probe or runs rm on it stores them"
+    )
+
+
 def stored(db: Path, text: str) -> "tuple[RunRow, list[Timing]]":
     """Return the run meant by an id, a unique prefix or `latest`, and its timings.
 
     A run still going, and one without measured rows, is said on stderr. StoreError
     when the database cannot be read or holds no such run.
     """
-    from contextlib import closing
-
     from compare.show.words import plain
     from data import query
 
-    with closing(query.open_reader(db)) as reader:
+    with opened(db) as reader:
         run = query.run(reader, query.resolve(reader, text))
         timings = query.timings(reader, run.run_id)
     if run.status == "running":

@@ -22,6 +22,7 @@ def judged(db: Path, text: str) -> "Judged":
     """
     import msgspec
 
+    from compare.cli.options import opened
     from compare.judge.comparison import Judged
     from compare.judge.depth import COLUMNS as DEPTHS
     from compare.judge.frame import COLUMNS, read
@@ -29,7 +30,7 @@ def judged(db: Path, text: str) -> "Judged":
     from compare.show.words import plain
     from data import query
 
-    with closing(query.open_reader(db)) as reader:
+    with opened(db) as reader:
         run = query.run(reader, query.resolve(reader, text))
         frame = msgspec.structs.replace(
             read(query.columns(reader, run.run_id, COLUMNS)), breaks=_breaks(run)
@@ -62,10 +63,11 @@ def _breaks(run: "RunRow") -> tuple[tuple[float, float], ...]:
 
 def redefined(db: Path, text: str, tool: str) -> "tuple[RunRow, list[Defined]]":
     """Return a run and its metrics under another tool's formulas."""
+    from compare.cli.options import opened
     from compare.judge.definitions import COLUMNS, defined
     from data import query
 
-    with closing(query.open_reader(db)) as reader:
+    with opened(db) as reader:
         run = query.run(reader, query.resolve(reader, text))
         return run, defined(tool, query.columns(reader, run.run_id, COLUMNS))
 

@@ -117,7 +117,7 @@ def carry_out(
     ready = prepare(job, kind)
     _tell_remarks(job)
     make_room(needed(job))
-    how: dict[str, Any] = {"limit_nusd": budget_left(job, db)}
+    how: dict[str, Any] = {}
     if drive is None:
         _tell_crowding(job.workers)
     else:
@@ -125,6 +125,8 @@ def carry_out(
     scales = Scales(ready)
     guard = gating.Guard(job) if abort_on_fail else None
     with metronome(calibrated) as host, Store.open(db) as store:
+        # Once the store is open: that may bring back rows that were paid for today.
+        how["limit_nusd"] = budget_left(job, db)
         how["floor"] = floor_of(host, job)
         ended = conducted(ready, store, scales, guard, telling, how)
     return _left(ready, db, ended, scales, telling)

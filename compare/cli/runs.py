@@ -9,6 +9,7 @@ from compare.cli.options import (
     LATEST,
     db_option,
     json_option,
+    opened,
     print_json,
     run_facts,
 )
@@ -25,7 +26,7 @@ def runs(context: click.Context, db: Path, as_json: bool) -> None:
     from compare.show import tables
     from data import query
 
-    with closing(query.open_reader(db)) as reader:
+    with opened(db) as reader:
         found, counts = query.runs(reader), query.counts(reader)
     if as_json:
         print_json([run_facts(run, counts.get(run.run_id, 0)) for run in found])

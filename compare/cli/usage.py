@@ -1,13 +1,12 @@
 """`h2h usage`: what was sent and spent, by day, host and model."""
 
 import datetime as dt
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from compare.cli.options import db_option, json_option, print_json
+from compare.cli.options import db_option, json_option, opened, print_json
 
 if TYPE_CHECKING:
     from data.ledger import DayUsage
@@ -24,10 +23,10 @@ def usage(since: str | None, db: Path, as_json: bool) -> None:
     import msgspec
 
     from compare.show import tables
-    from data import ledger, query
+    from data import ledger
 
     begin = None if since is None else _moment(since)
-    with closing(query.open_reader(db)) as reader:
+    with opened(db) as reader:
         found = ledger.usage(reader, begin)
     if as_json:
         print_json([msgspec.to_builtins(each) for each in found])
