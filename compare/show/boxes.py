@@ -1,91 +1,74 @@
-"""Boxes of single figures host by host, and lines of all of them over the load."""
-
-from collections.abc import Sequence
-from typing import Any
+"""Times host by host: boxes of single answers, and percentiles with their intervals."""
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 
-from compare.judge.stats import floor_of, percentile
-from compare.judge.summary import summarise
-from compare.judge.tally import values
-from compare.show.style import (
-    MUTED,
-    PERCENT,
-    Host,
-    Panel,
-    empty,
-    legend,
-    legend_height,
-    scale,
-    stack,
-)
+from compare.judge.frame import Floats
+from compare.judge.stats import Quantile, adjusted, floor_of, percentile, quantile
+from compare.show.panel import Host, Panel
+from compare.show.parts import AXES, host_axis, joined, scale, why_nothing
+from compare.show.theme import Theme
 from compare.show.words import number
 
 DOTS = 400
 """At most so many answers of a host are dots, evenly chosen by rank."""
 
+PERCENTILES = {0.5: "p50", 0.9: "p90", 0.95: "p95", 0.99: "p99"}
+
 
 def latency_box(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
     """Draw each host's times to first token and to the last one, side by side."""
+    for plot, metric in zip(_sides(figure, spec, panel), ("ttft", "e2e"), strict=True):
+        boxes(plot, panel, metric)
+
+
+def percentiles(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
+    """Draw percentiles of both times with their intervals, or which have too few."""
+    for plot, metric in zip(_sides(figure, spec, panel), ("ttft", "e2e"), strict=True):
+        _percentiles(plot, panel, metric)
+
+
+def boxes(plot: Axes, panel: Panel, metric: str) -> None:
+    """Draw a metric's answers as dots and, from their floors on, as boxes."""
+    found = [panel.values(host, metric) for host in panel.hosts]
+    for y, (host, values) in enumerate(zip(panel.hosts, found, strict=True)):
+        if len(values):
+            _box(plot, y, host, values, panel.theme.ink)
+        else:
+            _nothing(plot, y, host, metric, panel.theme)
+    _finish(plot, panel, metric, joined(found))
+
+
+def _sides(figure: Figure, spec: SubplotSpec, panel: Panel) -> tuple[Axes, Axes]:
     sides = spec.subgridspec(1, 2, wspace=0.05)
     first = figure.add_subplot(sides[0, 0])
     last = figure.add_subplot(sides[0, 1], sharey=first)
     first.set_title(panel.title)
-    _boxes(first, panel, "ttft")
-    _boxes(last, panel, "e2e")
     last.tick_params(labelleft=False)
-    first.set_xlabel("time to first token (ms)")
-    last.set_xlabel("end to end (ms)")
+    return first, last
 
 
-def throughput(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
-    """Draw each answer's decode speed, or over load steps all streams together."""
-    if len(panel.loads) > 1:
-        return _over_loads(figure, spec, panel)
-    plot = figure.add_subplot(spec)
-    plot.set_title(panel.title)
-    _boxes(plot, panel, "decode_tps")
-    plot.set_xlabel("decode speed of one stream (tokens/s)")
-    return None
+def _nothing(plot: Axes, y: int, host: Host, metric: str, theme: Theme) -> None:
+    why, where = why_nothing([host], metric), plot.get_yaxis_transform()
+    plot.text(0.02, y, why, va="center", size=8.5, color=theme.muted, transform=where)
 
 
-def host_axis(plot: Axes, panel: Panel) -> None:
-    """Give every host a line of the panel, with its name and counts at the left."""
-    plot.set_ylim(len(panel.hosts) - 0.45, -0.65)
-    plot.set_yticks(
-        range(len(panel.hosts)),
-        [f"{host.label}\n{host.facts}" for host in panel.hosts],
-    )
-    plot.grid(visible=False, axis="y")
-    plot.tick_params(axis="y", length=0, labelsize=8.5)
-
-
-def _boxes(plot: Axes, panel: Panel, metric: str) -> None:
-    drawn: list[float] = []
-    for y, host in enumerate(panel.hosts):
-        found = sorted(values(host.rows, metric))
-        if found:
-            _box(plot, y, host, found)
-        else:
-            why = _why_nothing(host, metric)
-            where = plot.get_yaxis_transform()
-            plot.text(0.02, y, why, va="center", size=8.5, color=MUTED, transform=where)
-        drawn += found
+def _finish(plot: Axes, panel: Panel, metric: str, drawn: Floats) -> None:
+    left = plot.yaxis.get_tick_params()["labelleft"]
     host_axis(plot, panel)
-    if drawn:
+    plot.tick_params(labelleft=left)
+    plot.set_xlabel(AXES[metric])
+    if len(drawn):
         scale(plot, "x", drawn)
     else:
         plot.set_xticks([])
 
 
-def _box(plot: Axes, y: int, host: Host, found: Sequence[float]) -> None:
+def _box(plot: Axes, y: int, host: Host, found: Floats, ink: str) -> None:
     n = len(found)
-    dots = (
-        found if n <= DOTS else [found[i * (n - 1) // (DOTS - 1)] for i in range(DOTS)]
-    )
+    dots = found if n <= DOTS else found[np.arange(DOTS) * (n - 1) // (DOTS - 1)]
     spread = np.random.default_rng(n).uniform(-0.2, 0.2, len(dots))
     size = 7 if n > 60 else 18
     plot.scatter(dots, y + spread, s=size, color=host.colour, alpha=0.45, lw=0)
@@ -105,46 +88,58 @@ def _box(plot: Axes, y: int, host: Host, found: Sequence[float]) -> None:
         plot.plot([low, high], [y, y], "|", color=host.colour, markersize=8)
     if n >= floor_of(0.5):
         middle = percentile(found, 0.5)
-        plot.plot([middle, middle], [y - 0.27, y + 0.27], color="black", lw=2)
+        plot.plot([middle, middle], [y - 0.27, y + 0.27], color=ink, lw=2)
         plot.text(middle, y - 0.31, number(middle), ha="center", va="bottom", size=8.5)
 
 
-def _over_loads(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
-    above, middle, below = stack(spec, 2.4, 1.0, legend_height(panel))
-    plot = figure.add_subplot(above)
-    share = figure.add_subplot(middle, sharex=plot)
-    plot.set_title(panel.title)
-    known = False
-    places = {step: n for n, step in enumerate(panel.loads)}
-    for host in panel.hosts:
-        steps = sorted(summarise(host.rows), key=lambda each: places[each.step])
-        at = [places[each.step] for each in steps]
-        look: Any = {"color": host.colour, "marker": host.marker, "markersize": 5}
-        rates = [np.nan if s.system_tps is None else s.system_tps for s in steps]
-        oks = [s.tally.success_share for s in steps]
-        known = known or not all(np.isnan(rates))
-        plot.plot(at, rates, ls=host.line, **look)
-        share.plot(
-            at, [np.nan if ok is None else ok for ok in oks], ls=host.line, **look
-        )
-    plot.set_ylabel("all streams (tokens/s)")
-    plot.set_ylim(bottom=0)
-    plot.tick_params(labelbottom=False)
-    if not known:
-        empty(plot, "no token counts: no request was ok, or no host stated usage")
-    share.set_ylim(-0.05, 1.1)
-    share.yaxis.set_major_formatter(PERCENT)
-    share.set_yticks([0, 0.5, 1])
-    share.set_ylabel("ok")
-    share.set_xticks(range(len(places)), list(panel.loads.values()))
-    share.set_xlim(-0.3, len(places) - 0.7)
-    share.set_xlabel("load step")
-    legend(figure, below, panel)
+def _percentiles(plot: Axes, panel: Panel, metric: str) -> None:
+    drawn: list[float] = []
+    for y, host in enumerate(panel.hosts):
+        values = panel.values(host, metric)
+        if not len(values):
+            _nothing(plot, y, host, metric, panel.theme)
+            continue
+        for n, (q, name) in enumerate(PERCENTILES.items()):
+            at = y + 0.2 * (n - 1.5)
+            found = quantile(values, q)
+            worse = adjusted(values, host.counts.n_failed, q)
+            drawn += _percentile(plot, at, host, name, found, panel.theme)
+            if host.counts.n_failed and worse.value is not None and found.value:
+                plot.plot(worse.value, at, host.marker, color=host.colour,
+                          mfc=panel.theme.paper, markersize=5, zorder=1.8)  # fmt: skip
+                drawn.append(worse.value)
+    _finish(plot, panel, metric, np.array(drawn))
+    if drawn:
+        _room_at_the_right(plot)
 
 
-def _why_nothing(host: Host, metric: str) -> str:
-    if not host.rows:
-        return "no measured request"
-    if not host.counts.n_ok:
-        return "no request was ok"
-    return "not streamed" if metric == "ttft" else "no token times"
+def _percentile(
+    plot: Axes, y: float, host: Host, name: str, found: Quantile, theme: Theme
+) -> list[float]:
+    """Draw one percentile, and return what its axis must reach."""
+    if found.value is None:
+        where = plot.get_yaxis_transform()
+        told = f"{name} {found.text()}"
+        plot.text(0.99, y, told, ha="right", va="center", size=7.5, color=theme.muted,
+                  transform=where)  # fmt: skip
+        return []
+    low = found.value if found.low is None else found.low
+    high = found.value if found.high is None else found.high
+    look = {"color": host.colour, "lw": 1.4}
+    plot.plot([low, high], [y, y], **look)  # type: ignore[arg-type]
+    plot.plot(found.value, y, host.marker, color=host.colour, markersize=4.5)
+    if found.high is None:  # not bounded above
+        plot.plot(high, y, ">", color=host.colour, markersize=4)
+    plot.annotate(f"{name} {number(found.value)}", (high, y), xytext=(5, 0),
+                  textcoords="offset points", size=7.5, va="center",
+                  color=theme.ink)  # fmt: skip
+    return [low, high]
+
+
+def _room_at_the_right(plot: Axes) -> None:
+    """Widen an axis so that words behind the last mark stand inside it."""
+    low, high = plot.get_xlim()
+    log = plot.get_xscale() == "log"
+    plot.set_xlim(
+        low, high * (high / low) ** 0.35 if log else high + 0.35 * (high - low)
+    )

@@ -5,26 +5,27 @@ import os
 import re
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-import msgspec
+import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.gridspec import SubplotSpec
 
-from compare.judge.tally import tally
-from compare.show import boxes, panels, style
+from compare.judge.frame import Segment
+from compare.show.kinds import KINDS, Kind
+from compare.show.page import page, save
+from compare.show.panel import Panel, cast
 from compare.show.placing import settle
-from compare.show.style import Panel
+from compare.show.subject import Subject
+from compare.show.theme import LIGHT, THEMES, Theme, rc
 from compare.show.words import plain
-from data.row import RunRow, Timing
+
+__all__ = ["FORMATS", "KINDS", "ChartError", "draw", "drawable", "write"]
 
 FORMATS = ("png", "svg", "pdf")
 MOST_PANELS = 6
-
-Paint = Callable[[Figure, SubplotSpec, Panel], None]
 
 _SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,79}", re.ASCII)
 
@@ -33,97 +34,33 @@ class ChartError(Exception):
     """A chart cannot be drawn or written; the message names what and the remedy."""
 
 
-class Kind(msgspec.Struct, frozen=True, kw_only=True):
-    """One kind of chart: its title, how it draws a panel, and how high that is."""
-
-    title: str
-    paint: Paint
-    height: Callable[[Panel], float]
-    note: str = ""
-    by_step: bool = True
-
-
-def _rows(panel: Panel) -> float:
-    return 0.85 + 0.5 * len(panel.hosts)
-
-
-def _curve(panel: Panel) -> float:
-    return 3.0 + style.legend_height(panel)
-
-
-_BOXES = (
-    "dot: one answer · black bar: median (from 11 answers) · box: middle half "
-    "(from 24) · whiskers: 5 % to 95 % (from 130)"
-)
-
-KINDS: dict[str, Kind] = {
-    "ttft-ecdf": Kind(
-        title="How soon the first token comes",
-        paint=panels.ttft_ecdf,
-        height=_curve,
-        note="a curve ends below 100 % where requests failed",
-    ),
-    "latency-box": Kind(
-        title="Latency of single answers",
-        paint=boxes.latency_box,
-        height=_rows,
-        note=_BOXES,
-    ),
-    "throughput": Kind(
-        title="Throughput",
-        paint=boxes.throughput,
-        height=lambda panel: (
-            3.9 + style.legend_height(panel) if len(panel.loads) > 1 else _rows(panel)
-        ),
-        by_step=False,
-    ),
-    "cost-speed": Kind(
-        title="Cost against speed",
-        paint=panels.cost_speed,
-        height=lambda panel: 3.6 + panels.cost_foot(panel),
-        note="cost as computed from the price list that the run was charged by",
-    ),
-    "errors": Kind(
-        title="What became of the requests",
-        paint=panels.errors,
-        height=lambda panel: (
-            0.75 + 0.6 * len(panel.hosts) + panels.outcomes_height(panel)
-        ),
-    ),
-    "over-time": Kind(
-        title="Time to first token over the run",
-        paint=panels.over_time,
-        height=lambda panel: _curve(panel) + panels.failed_height(panel),
-        note="x: a request that failed",
-    ),
-}
-"""Every kind of chart by the name it has on the command line."""
-
-
-def draw(kind: str, run: RunRow, timings: Sequence[Timing], file_format: str) -> bytes:
+def draw(
+    kind: str, subject: Subject, file_format: str, theme: str = LIGHT.name
+) -> bytes:
     """Return one chart of a run as a PNG, SVG or PDF file.
 
-    `timings` are the rows to draw (measured ones). What has no data says so in its
-    panel. ChartError for an unknown kind or format.
+    What has no data says so in its panel. ChartError for an unknown kind, format or
+    theme (`light` or `dark`).
     """
     chosen = _known(kind, KINDS, "chart")
     _known(file_format, dict.fromkeys(FORMATS), "format")
+    colours = _known(theme, THEMES, "theme")
     with mpl.rc_context(), warnings.catch_warnings():
         # A host's name may hold letters that the font lacks: boxes are drawn.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         mpl.rcdefaults()  # a reader's own matplotlibrc must not change a chart
-        mpl.rcParams.update(style.RC)
-        figure = _figure(chosen, run, timings)
+        mpl.rcParams.update(rc(colours))
+        figure = _figure(chosen, subject, colours)
         settle(figure)
-        return style.save(figure, file_format)
+        return save(figure, file_format)
 
 
 def write(
     kinds: Sequence[str],
-    run: RunRow,
-    timings: Sequence[Timing],
+    subject: Subject,
     directory: Path,
     file_format: str,
+    theme: str = LIGHT.name,
     *,
     force: bool = False,
 ) -> list[Path]:
@@ -131,18 +68,19 @@ def write(
 
     ChartError before anything is drawn if one exists already, unless `force`.
     """
-    if not _SAFE.fullmatch(run.run_id):
-        raise ChartError(f"run {plain(run.run_id)}: its id cannot name a file")
+    run_id = subject.run.run_id
+    if not _SAFE.fullmatch(run_id):
+        raise ChartError(f"run {plain(run_id)}: its id cannot name a file")
     for kind in kinds:
         _known(kind, KINDS, "chart")
-    paths = [directory / f"{run.run_id}-{kind}.{file_format}" for kind in kinds]
+    paths = [directory / f"{run_id}-{kind}.{file_format}" for kind in kinds]
     for path in paths:
         if os.path.lexists(path) and not force:
             raise ChartError(f"{path}: exists already; replace it with --force")
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for kind, path in zip(kinds, paths, strict=True):
-            _replace(path, draw(kind, run, timings, file_format))
+            _replace(path, draw(kind, subject, file_format, theme))
     except OSError as error:
         raise ChartError(
             f"{directory}: cannot be written: {error.strerror}; choose another -o"
@@ -150,20 +88,23 @@ def write(
     return paths
 
 
-def _figure(kind: Kind, run: RunRow, timings: Sequence[Timing]) -> Figure:
-    drawn = _panels(kind, run, timings)
+def _figure(kind: Kind, subject: Subject, theme: Theme) -> Figure:
+    drawn = _panels(kind, subject, theme)
     heights = [kind.height(panel) for panel in drawn[:MOST_PANELS]]
-    notes = _notes(kind, timings, len(drawn))
-    figure = style.page(kind.title, run, notes, sum(heights))
+    notes = _notes(kind, subject, len(drawn))
+    figure = page(kind.title, subject.run, notes, sum(heights), theme)
     grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
     for n, panel in enumerate(drawn[:MOST_PANELS]):
         kind.paint(figure, grid[n, 0], panel)
     return figure
 
 
-def _notes(kind: Kind, timings: Sequence[Timing], n_panels: int) -> list[str]:
-    counts = tally(timings)
-    notes = [kind.note] if kind.note else []
+def _notes(kind: Kind, subject: Subject, n_panels: int) -> list[str]:
+    counts = subject.frame.tally(np.arange(len(subject.frame)))
+    notes = [
+        *([kind.note] if kind.note else []),
+        *(_priced(subject) if kind.priced else []),
+    ]
     if counts.n_interrupted:
         notes.append(
             f"{counts.n_interrupted:,} requests were cut off by us: neither ok nor "
@@ -179,45 +120,63 @@ def _notes(kind: Kind, timings: Sequence[Timing], n_panels: int) -> list[str]:
     return notes
 
 
-def _panels(kind: Kind, run: RunRow, timings: Sequence[Timing]) -> list[Panel]:
-    names = style.hosts(run, timings)
-    loads = _loads(run, timings)
-    groups: dict[tuple[str, int | None], list[Timing]] = {}
-    for row in timings:
-        step = row.step if kind.by_step else None
-        groups.setdefault((row.asked, step), []).append(row)
-    found = []
-    for (scenario, step), rows in groups.items():
-        title = f"scenario {plain(scenario, 60)}"
-        if kind.by_step and len(loads) > 1:
-            title += f", {loads[step]}"
-        found.append(Panel(title=title, loads=loads, hosts=style.cast(names, rows)))
-    return found or [Panel(title="", loads={}, hosts=style.cast(names, []))]
+def _priced(subject: Subject) -> list[str]:
+    """Return from which day the prices are that the run was charged by."""
+    days: dict[str, list[str]] = {}
+    for host, price in subject.prices.items():
+        day = f"seen {price.date}" if price.date else "given by the user"
+        days.setdefault(day, []).append(subject.hosts.get(host, plain(host)))
+    if len(days) == 1:
+        return [f"list prices, {next(iter(days))}"]
+    told = [f"{day} ({', '.join(hosts)})" for day, hosts in sorted(days.items())]
+    return [f"list prices: {'; '.join(told)}"] if told else []
 
 
-def _loads(run: RunRow, timings: Sequence[Timing]) -> dict[int | None, str]:
-    # What was asked for stands in the job; rows only number the load steps.
-    steps = sorted({row.step for row in timings}, key=lambda step: step or 0)
-    job = msgspec.json.decode(run.job or "{}")
-    load = job.get("load") if isinstance(job, dict) else None
-    words = _asked(load) if isinstance(load, dict) else []
-    return {
-        step: words[step]
-        if step is not None and 0 <= step < len(words)
-        else f"step {step}"
-        for step in steps
+def _panels(kind: Kind, subject: Subject, theme: Theme) -> list[Panel]:
+    groups: dict[tuple[str | None, int | None], list[Segment]] = {}
+    for segment in subject.frame.segments:
+        groups.setdefault(_group(kind, segment), []).append(segment)
+    found = [
+        _panel(_title(subject, segments), subject, theme, segments)
+        for segments in groups.values()
+    ]
+    return found or [_panel("", subject, theme, [])]
+
+
+def _group(kind: Kind, segment: Segment) -> tuple[str | None, int | None]:
+    scenario = segment.scenario if kind.group in {"segment", "scenario"} else None
+    return scenario, segment.step if kind.group in {"segment", "step"} else None
+
+
+def _title(subject: Subject, segments: Sequence[Segment]) -> str:
+    """Return which scenarios, and of several load steps which one, a panel holds."""
+    names = list(dict.fromkeys(plain(each.scenario, 60) for each in segments))
+    some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")
+    title = f"scenario{'s' if names[1:] else ''} {some}"
+    steps = {segment.step for segment in segments}
+    if len(subject.steps) > 1 and len(steps) == 1:
+        title += f", {subject.steps[steps.pop()].label}"
+    return title
+
+
+def _panel(
+    title: str, subject: Subject, theme: Theme, segments: Sequence[Segment]
+) -> Panel:
+    return Panel(
+        title=title,
+        subject=subject,
+        theme=theme,
+        segments=tuple(segments),
+        hosts=cast(subject, segments, theme),
+    )
+
+
+def drawable(subject: Subject) -> tuple[list[str], dict[str, str]]:
+    """Return the kinds of chart that a run has data for, and why not by the others."""
+    why = {name: kind.lacks(subject) for name, kind in KINDS.items()}
+    return [name for name, each in why.items() if each is None], {
+        name: each for name, each in why.items() if each is not None
     }
-
-
-def _asked(load: dict[str, object]) -> list[str]:
-    rates = [f"{rate} blocks/s" for rate in _many(load.get("rates"))]
-    slots = [f"concurrency {slot}" for slot in _many(load.get("concurrencies"))]
-    return max(rates, slots, key=len)
-
-
-def _many(given: object) -> list[str]:
-    listed = given if isinstance(given, list) else []
-    return [f"{n:g}" for n in listed if isinstance(n, int | float)]
 
 
 def _known(name: str, known: Mapping[str, object], what: str) -> Any:
