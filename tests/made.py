@@ -3,6 +3,8 @@
 import json
 import random
 
+from compare.judge import frame
+from compare.show.subject import Subject
 from data.row import Row, RunRow, Timing
 from data.store import Store
 
@@ -70,6 +72,11 @@ def timings(hosts=HOSTS, n=40, *, fail=None, step=0, scenario="chat-1k", first=0
             what |= {"cost_usd": 0.001 * (1 + place) + tokens * 1e-6}
             found.append(timing(seq, **what, end_s=block * 0.4 + e2e / 1000))
     return found
+
+
+def subject_of(found, run=None):
+    """What charts are drawn of, from rows that were never stored."""
+    return Subject(run=run or run_row(), frame=frame.of(found))
 
 
 def store_run(path, row, found):

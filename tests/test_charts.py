@@ -4,18 +4,21 @@ import stat
 
 import matplotlib as mpl
 import pytest
-from made import HOSTS, run_row, timing, timings
+from made import HOSTS, run_row, subject_of, timing, timings
 from PIL import Image
 
-from compare.show import charts, style
+from compare.show import charts
 from compare.show.charts import KINDS, ChartError, draw, write
+from compare.show.panel import cast
+from compare.show.theme import DARK, DPI, LIGHT, WIDTH, rc
 
 LONG = [f"openrouter@upstream-{n}/fp8-with-a-very-long-tail" for n in range(8)]
 
 
 def axes_of(kind, found, hosts=HOSTS, *, placed=False, **changes):
-    with mpl.rc_context(style.RC):
-        figure = charts._figure(KINDS[kind], run_row(hosts, **changes), found)
+    with mpl.rc_context(rc(LIGHT)):
+        made = subject_of(found, run_row(hosts, **changes))
+        figure = charts._figure(KINDS[kind], made, LIGHT)
         if placed:
             charts.settle(figure)
     return figure.axes
@@ -48,9 +51,9 @@ def test_every_chart_says_what_it_rests_on(kind):
 )
 def test_the_same_rows_give_the_same_file(kind, file_format):
     found = timings(n=12, fail={"zai": 0.2})
-    once = draw(kind, run_row(), found, file_format)
+    once = draw(kind, subject_of(found), file_format)
     with mpl.rc_context({"font.size": 30, "text.parse_math": True}):
-        assert draw(kind, run_row(), found, file_format) == once
+        assert draw(kind, subject_of(found), file_format) == once
     start = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[file_format]
     assert once.startswith(start)
 
@@ -74,14 +77,14 @@ def test_a_chart_without_data_is_drawn_all_the_same(kind, found):
 
 
 def test_a_picture_is_as_wide_as_promised():
-    image = Image.open(io.BytesIO(draw("errors", run_row(), [], "png")))
-    assert image.width == style.WIDTH * style.DPI
+    image = Image.open(io.BytesIO(draw("errors", subject_of([]), "png")))
+    assert image.width == WIDTH * DPI
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_hostile_names_are_drawn_as_text(kind):
     hosts = ["$^$", "a$b$c", "<script>&", "\x1b[31m", "日本", "\udc80", "x" * 500]
-    svg = draw(kind, run_row(hosts), timings(hosts, n=12), "svg")
+    svg = draw(kind, subject_of(timings(hosts, n=12), run_row(hosts)), "svg")
     assert b"<script>" not in svg
     assert len(svg) < 3_000_000
 
@@ -92,8 +95,8 @@ def test_an_ecdf_ends_at_the_share_that_was_answered():
     ends = {line.get_color(): line.get_ydata()[-1] for line in plot.lines}
     ok = sum(row.provider == "zai" and row.outcome == "ok" for row in found)
     assert ok < 20
-    assert ends[style.COLOURS[2]] == pytest.approx(ok / 20)
-    assert ends[style.COLOURS[0]] == 1
+    assert ends[LIGHT.hosts[2]] == pytest.approx(ok / 20)
+    assert ends[LIGHT.hosts[0]] == 1
 
 
 def test_errors_are_stacked_to_the_whole_of_each_host():
@@ -159,14 +162,17 @@ def test_labels_of_close_points_do_not_overlap():
 
 
 def test_a_host_looks_the_same_in_every_chart_and_unlike_the_others():
-    names = style.hosts(run_row(LONG), [])
-    cast = style.cast(names, timings(LONG[3:5], n=2))
-    assert len({host.colour for host in cast}) == 8
-    assert len({host.marker for host in cast}) == 8
-    assert cast[3].colour == style.COLOURS[3]
-    assert len(cast[3].rows) == 2
-    many = style.cast({str(n): str(n) for n in range(24)}, [])
+    made = subject_of(timings(LONG[3:5], n=2), run_row(LONG))
+    found = cast(made, made.frame.segments, LIGHT)
+    assert len({host.colour for host in found}) == 8
+    assert len({host.marker for host in found}) == 8
+    assert found[3].colour == LIGHT.hosts[3]
+    assert len(found[3].rows) == 2
+    dark = cast(made, made.frame.segments, DARK)
+    assert [host.marker for host in dark] == [host.marker for host in found]
+    many = cast(subject_of([], run_row([str(n) for n in range(24)])), [], LIGHT)
     assert len({(host.colour, host.marker) for host in many}) == 24
+    assert len({(host.colour, str(host.line)) for host in many}) == 24
 
 
 def test_load_steps_become_panels_or_one_line_over_the_load():
@@ -193,7 +199,7 @@ def test_what_is_not_drawn_is_said():
         row for n in range(8) for row in timings(n=1, scenario=f"s{n}", first=10 * n)
     ]
     found += [timing(999, outcome="interrupted", blame="client")]
-    figure = charts._figure(KINDS["errors"], run_row(), found)
+    figure = charts._figure(KINDS["errors"], subject_of(found), LIGHT)
     said = [text.get_text() for text in figure.texts]
     assert any("3 more scenarios and steps are not drawn" in text for text in said)
     assert any("1 requests were cut off by us" in text for text in said)
@@ -202,8 +208,8 @@ def test_what_is_not_drawn_is_said():
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_leaves_the_page(kind):
     found = timings(LONG, n=12, fail={LONG[2]: 1.0, LONG[4]: 0.5})
-    with mpl.rc_context(style.RC):
-        figure = charts._figure(KINDS[kind], run_row(LONG), found)
+    with mpl.rc_context(rc(LIGHT)):
+        figure = charts._figure(KINDS[kind], subject_of(found, run_row(LONG)), LIGHT)
         charts.settle(figure)
         figure.draw_without_rendering()
         box = figure.get_tightbbox()
@@ -215,38 +221,40 @@ def test_nothing_leaves_the_page(kind):
 
 
 def test_files_are_named_for_run_and_kind_and_are_private(tmp_path):
-    paths = write(["errors"], run_row(), timings(n=2), tmp_path / "new", "svg")
+    paths = write(["errors"], subject_of(timings(n=2)), tmp_path / "new", "svg")
     assert [path.name for path in paths] == ["20261103-090000-abcd-errors.svg"]
     assert stat.S_IMODE(paths[0].stat().st_mode) == 0o600
     assert list((tmp_path / "new").iterdir()) == paths
 
 
 def test_a_file_that_is_there_is_kept_unless_forced(tmp_path):
-    (path,) = write(["errors"], run_row(), [], tmp_path, "png")
+    (path,) = write(["errors"], subject_of([]), tmp_path, "png")
     path.write_bytes(b"mine")
     with pytest.raises(ChartError, match="--force"):
-        write(["ttft-ecdf", "errors"], run_row(), [], tmp_path, "png")
+        write(["ttft-ecdf", "errors"], subject_of([]), tmp_path, "png")
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
     assert path.read_bytes() == b"mine"
-    write(["errors"], run_row(), [], tmp_path, "png", force=True)
+    write(["errors"], subject_of([]), tmp_path, "png", force=True)
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("run_id", ["../x", ".hidden", "a/b", "", "a" * 81, "a\n"])
 def test_an_unsafe_run_id_names_no_file(tmp_path, run_id):
     with pytest.raises(ChartError, match="cannot name a file"):
-        write(["errors"], run_row(run_id=run_id), [], tmp_path, "png")
+        write(["errors"], subject_of([], run_row(run_id=run_id)), tmp_path, "png")
     assert not list(tmp_path.iterdir())
 
 
 def test_unknown_kinds_and_formats_offer_the_nearest(tmp_path):
     with pytest.raises(ChartError, match="did you mean 'ttft-ecdf'"):
-        write(["ttft-ecfd"], run_row(), [], tmp_path, "png")
+        write(["ttft-ecfd"], subject_of([]), tmp_path, "png")
+    with pytest.raises(ChartError, match="did you mean 'light'"):
+        draw("errors", subject_of([]), "png", "lihgt")
     with pytest.raises(ChartError, match="known: png, svg, pdf"):
-        draw("errors", run_row(), [], "xyzzy")
+        draw("errors", subject_of([]), "xyzzy")
 
 
 def test_an_unwritable_folder_is_one_clear_error(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(ChartError, match="cannot be written"):
-        write(["errors"], run_row(), [], tmp_path / "file", "png")
+        write(["errors"], subject_of([]), tmp_path / "file", "png")

@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ET
 from contextlib import closing
 
 import pytest
-from made import RUN_ID, run_row, store_run, timings
+from made import RUN_ID, run_row, store_run, subject_of, timings
 from rich.console import Console
 
 from compare.cli.main import main
@@ -174,7 +174,7 @@ def test_every_chart_draws_every_attack_as_text(kind, file_format):
     rows = timings(hosts, n=2, scenario=storable(EVERYTHING), fail={hosts[0]: 1.0})
     run = run_row(hosts[:1], run_id=EVERYTHING, kind=EVERYTHING, status=EVERYTHING)
 
-    picture = draw(kind, run, rows, file_format)
+    picture = draw(kind, subject_of(rows, run), file_format)
 
     assert picture[:5] in {b"\x89PNG\r", b"<?xml", b"%PDF-"}
     if file_format == "svg":
@@ -189,12 +189,13 @@ def test_every_chart_draws_every_attack_as_text(kind, file_format):
 
 def test_mathtext_breaks_a_chart_where_it_is_parsed(monkeypatch):
     """Or the test above would show nothing of it."""
-    from compare.show import style
+    from compare.show import charts, theme
 
-    monkeypatch.setitem(style.RC, "text.parse_math", True)
+    lax = theme.rc(theme.LIGHT) | {"text.parse_math": True}
+    monkeypatch.setattr(charts, "rc", lambda colours: lax)
     hosts = [ATTACKS["mathtext"]]
     with pytest.raises(ValueError, match=r"[Pp]arse|Expected|Unknown"):
-        draw("errors", run_row(hosts), timings(hosts, n=2), "svg")
+        draw("errors", subject_of(timings(hosts, n=2), run_row(hosts)), "svg")
 
 
 @pytest.mark.parametrize(
@@ -205,7 +206,9 @@ def test_mathtext_breaks_a_chart_where_it_is_parsed(monkeypatch):
 def test_no_name_of_a_run_leads_out_of_the_folder(tmp_path, run_id):
     inside = tmp_path / "charts"
     with pytest.raises(ChartError, match="cannot name a file"):
-        write(["errors"], run_row(run_id=run_id), timings(n=1), inside, "svg")
+        write(
+            ["errors"], subject_of(timings(n=1), run_row(run_id=run_id)), inside, "svg"
+        )
     assert not list(tmp_path.rglob("*"))
 
 
@@ -213,7 +216,7 @@ def test_such_a_name_would_lead_out_of_the_folder(tmp_path, monkeypatch):
     """Or the test above would show nothing."""
     monkeypatch.setattr("compare.show.charts._SAFE", re.compile(".*"))
     inside = tmp_path / "charts"
-    write(["errors"], run_row(run_id="../x"), timings(n=1), inside, "svg")
+    write(["errors"], subject_of(timings(n=1), run_row(run_id="../x")), inside, "svg")
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [
         "x-errors.svg"
     ]

@@ -39,8 +39,8 @@ ORDER = {
     "estimate contrast depth definitions comparable caveats notes comparison "
     "threshold grammar evidence gates live lines validity "
     "remarks",
-    "compare.show": "words style boxes panels placing cells tables verdicts others "
-    "gates papers charts",
+    "compare.show": "words cells tables verdicts others gates papers theme subject "
+    "panel parts page placing boxes curves outcomes sweeps money times charts",
     "compare.serve": "probe",
 }
 # Rooms whose modules do not know each other's order: each verb stands alone.

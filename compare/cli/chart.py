@@ -24,10 +24,22 @@ from compare.cli.options import LATEST, db_option, write_charts
     default="png",
     show_default=True,
 )
+@click.option(
+    "--theme",
+    type=click.Choice(["light", "dark"]),
+    default="light",
+    show_default=True,
+    help="The colours of paper and ink.",
+)
 @click.option("--force", is_flag=True, help="Replace files that are there.")
 @db_option
 def chart(
-    names: tuple[str, ...], output: Path, file_format: str, force: bool, db: Path
+    names: tuple[str, ...],
+    output: Path,
+    file_format: str,
+    theme: str,
+    force: bool,
+    db: Path,
 ) -> None:
     """Draw the charts of RUN (by default the latest) as RUN-KIND.FORMAT.
 
@@ -37,7 +49,8 @@ def chart(
     from compare.show.charts import KINDS
 
     run, kinds = (LATEST, names) if not names or names[0] in KINDS else _split(names)
-    for path in write_charts(db, run, output, kinds, file_format, force=force):
+    paths = write_charts(db, run, output, kinds, file_format, theme, force=force)
+    for path in paths:
         click.echo(path)
 
 

@@ -91,6 +91,7 @@ def write_charts(
     directory: Path,
     kinds: "Sequence[str]" = (),
     file_format: str = "png",
+    theme: str = "light",
     *,
     force: bool = False,
 ) -> list[Path]:
@@ -98,12 +99,14 @@ def write_charts(
 
     UsageError for an unknown kind and a file that is there already.
     """
+    from compare.cli.reading import judged
     from compare.show.charts import KINDS, ChartError, write
+    from compare.show.subject import subject
 
-    row, timings = stored(db, run)
+    found = subject(judged(db, run))
     try:
         return write(
-            list(kinds or KINDS), row, timings, directory, file_format, force=force
+            list(kinds or KINDS), found, directory, file_format, theme, force=force
         )
     except ChartError as error:
         raise click.UsageError(str(error)) from None

@@ -11,15 +11,19 @@ from typing import Any
 
 import matplotlib as mpl
 import msgspec
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 
-from compare.judge.tally import tally
-from compare.show import boxes, panels, style
+from compare.judge.frame import Segment
+from compare.show import boxes, curves, money, outcomes, sweeps, times
+from compare.show.page import page, save
+from compare.show.panel import Panel, cast
+from compare.show.parts import legend_height
 from compare.show.placing import settle
-from compare.show.style import Panel
+from compare.show.subject import Subject
+from compare.show.theme import LIGHT, THEMES, Theme, rc
 from compare.show.words import plain
-from data.row import RunRow, Timing
 
 FORMATS = ("png", "svg", "pdf")
 MOST_PANELS = 6
@@ -48,7 +52,7 @@ def _rows(panel: Panel) -> float:
 
 
 def _curve(panel: Panel) -> float:
-    return 3.0 + style.legend_height(panel)
+    return 3.0 + legend_height(panel)
 
 
 _BOXES = (
@@ -59,7 +63,7 @@ _BOXES = (
 KINDS: dict[str, Kind] = {
     "ttft-ecdf": Kind(
         title="How soon the first token comes",
-        paint=panels.ttft_ecdf,
+        paint=curves.ttft_ecdf,
         height=_curve,
         note="a curve ends below 100 % where requests failed",
     ),
@@ -71,59 +75,62 @@ KINDS: dict[str, Kind] = {
     ),
     "throughput": Kind(
         title="Throughput",
-        paint=boxes.throughput,
+        paint=sweeps.throughput,
         height=lambda panel: (
-            3.9 + style.legend_height(panel) if len(panel.loads) > 1 else _rows(panel)
+            3.9 + legend_height(panel) if len(panel.loads) > 1 else _rows(panel)
         ),
         by_step=False,
     ),
     "cost-speed": Kind(
         title="Cost against speed",
-        paint=panels.cost_speed,
-        height=lambda panel: 3.6 + panels.cost_foot(panel),
+        paint=money.cost_speed,
+        height=lambda panel: 3.6 + money.cost_foot(panel),
         note="cost as computed from the price list that the run was charged by",
     ),
     "errors": Kind(
         title="What became of the requests",
-        paint=panels.errors,
+        paint=outcomes.errors,
         height=lambda panel: (
-            0.75 + 0.6 * len(panel.hosts) + panels.outcomes_height(panel)
+            0.75 + 0.6 * len(panel.hosts) + outcomes.outcomes_height(panel)
         ),
     ),
     "over-time": Kind(
         title="Time to first token over the run",
-        paint=panels.over_time,
-        height=lambda panel: _curve(panel) + panels.failed_height(panel),
+        paint=times.over_time,
+        height=lambda panel: _curve(panel) + times.failed_height(panel),
         note="x: a request that failed",
     ),
 }
 """Every kind of chart by the name it has on the command line."""
 
 
-def draw(kind: str, run: RunRow, timings: Sequence[Timing], file_format: str) -> bytes:
+def draw(
+    kind: str, subject: Subject, file_format: str, theme: str = LIGHT.name
+) -> bytes:
     """Return one chart of a run as a PNG, SVG or PDF file.
 
-    `timings` are the rows to draw (measured ones). What has no data says so in its
-    panel. ChartError for an unknown kind or format.
+    What has no data says so in its panel. ChartError for an unknown kind, format or
+    theme (`light` or `dark`).
     """
     chosen = _known(kind, KINDS, "chart")
     _known(file_format, dict.fromkeys(FORMATS), "format")
+    colours = _known(theme, THEMES, "theme")
     with mpl.rc_context(), warnings.catch_warnings():
         # A host's name may hold letters that the font lacks: boxes are drawn.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         mpl.rcdefaults()  # a reader's own matplotlibrc must not change a chart
-        mpl.rcParams.update(style.RC)
-        figure = _figure(chosen, run, timings)
+        mpl.rcParams.update(rc(colours))
+        figure = _figure(chosen, subject, colours)
         settle(figure)
-        return style.save(figure, file_format)
+        return save(figure, file_format)
 
 
 def write(
     kinds: Sequence[str],
-    run: RunRow,
-    timings: Sequence[Timing],
+    subject: Subject,
     directory: Path,
     file_format: str,
+    theme: str = LIGHT.name,
     *,
     force: bool = False,
 ) -> list[Path]:
@@ -131,18 +138,19 @@ def write(
 
     ChartError before anything is drawn if one exists already, unless `force`.
     """
-    if not _SAFE.fullmatch(run.run_id):
-        raise ChartError(f"run {plain(run.run_id)}: its id cannot name a file")
+    run_id = subject.run.run_id
+    if not _SAFE.fullmatch(run_id):
+        raise ChartError(f"run {plain(run_id)}: its id cannot name a file")
     for kind in kinds:
         _known(kind, KINDS, "chart")
-    paths = [directory / f"{run.run_id}-{kind}.{file_format}" for kind in kinds]
+    paths = [directory / f"{run_id}-{kind}.{file_format}" for kind in kinds]
     for path in paths:
         if os.path.lexists(path) and not force:
             raise ChartError(f"{path}: exists already; replace it with --force")
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for kind, path in zip(kinds, paths, strict=True):
-            _replace(path, draw(kind, run, timings, file_format))
+            _replace(path, draw(kind, subject, file_format, theme))
     except OSError as error:
         raise ChartError(
             f"{directory}: cannot be written: {error.strerror}; choose another -o"
@@ -150,19 +158,19 @@ def write(
     return paths
 
 
-def _figure(kind: Kind, run: RunRow, timings: Sequence[Timing]) -> Figure:
-    drawn = _panels(kind, run, timings)
+def _figure(kind: Kind, subject: Subject, theme: Theme) -> Figure:
+    drawn = _panels(kind, subject, theme)
     heights = [kind.height(panel) for panel in drawn[:MOST_PANELS]]
-    notes = _notes(kind, timings, len(drawn))
-    figure = style.page(kind.title, run, notes, sum(heights))
+    notes = _notes(kind, subject, len(drawn))
+    figure = page(kind.title, subject.run, notes, sum(heights), theme)
     grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
     for n, panel in enumerate(drawn[:MOST_PANELS]):
         kind.paint(figure, grid[n, 0], panel)
     return figure
 
 
-def _notes(kind: Kind, timings: Sequence[Timing], n_panels: int) -> list[str]:
-    counts = tally(timings)
+def _notes(kind: Kind, subject: Subject, n_panels: int) -> list[str]:
+    counts = subject.frame.tally(np.arange(len(subject.frame)))
     notes = [kind.note] if kind.note else []
     if counts.n_interrupted:
         notes.append(
@@ -179,26 +187,44 @@ def _notes(kind: Kind, timings: Sequence[Timing], n_panels: int) -> list[str]:
     return notes
 
 
-def _panels(kind: Kind, run: RunRow, timings: Sequence[Timing]) -> list[Panel]:
-    names = style.hosts(run, timings)
-    loads = _loads(run, timings)
-    groups: dict[tuple[str, int | None], list[Timing]] = {}
-    for row in timings:
-        step = row.step if kind.by_step else None
-        groups.setdefault((row.asked, step), []).append(row)
+def _panels(kind: Kind, subject: Subject, theme: Theme) -> list[Panel]:
+    loads = _loads(subject)
+    groups: dict[tuple[str, int | None], list[Segment]] = {}
+    for segment in subject.frame.segments:
+        step = segment.step if kind.by_step else None
+        groups.setdefault((segment.scenario, step), []).append(segment)
     found = []
-    for (scenario, step), rows in groups.items():
+    for (scenario, step), segments in groups.items():
         title = f"scenario {plain(scenario, 60)}"
         if kind.by_step and len(loads) > 1:
             title += f", {loads[step]}"
-        found.append(Panel(title=title, loads=loads, hosts=style.cast(names, rows)))
-    return found or [Panel(title="", loads={}, hosts=style.cast(names, []))]
+        found.append(_panel(title, subject, theme, segments, loads))
+    return found or [_panel("", subject, theme, [], {})]
 
 
-def _loads(run: RunRow, timings: Sequence[Timing]) -> dict[int | None, str]:
+def _panel(
+    title: str,
+    subject: Subject,
+    theme: Theme,
+    segments: Sequence[Segment],
+    loads: dict[int | None, str],
+) -> Panel:
+    return Panel(
+        title=title,
+        subject=subject,
+        theme=theme,
+        segments=tuple(segments),
+        loads=loads,
+        hosts=cast(subject, segments, theme),
+    )
+
+
+def _loads(subject: Subject) -> dict[int | None, str]:
     # What was asked for stands in the job; rows only number the load steps.
-    steps = sorted({row.step for row in timings}, key=lambda step: step or 0)
-    job = msgspec.json.decode(run.job or "{}")
+    steps = sorted(
+        {segment.step for segment in subject.frame.segments}, key=lambda n: n or 0
+    )
+    job = msgspec.json.decode(subject.run.job or "{}")
     load = job.get("load") if isinstance(job, dict) else None
     words = _asked(load) if isinstance(load, dict) else []
     return {

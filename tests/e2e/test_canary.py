@@ -368,11 +368,13 @@ async def test_keys_by_file_and_with_spaces_are_said_and_kept_in(tmp_path):
 
 def test_the_look_into_files_finds_what_is_there(tmp_path):
     """Or the charts above would show nothing."""
-    from made import run_row, timings
+    from made import run_row, subject_of, timings
 
     from compare.show.charts import draw
 
     name = KEY[:20]
     for form in ("svg", "pdf"):
-        picture = draw("errors", run_row([name]), timings([name], n=3), form)
+        picture = draw(
+            "errors", subject_of(timings([name], n=3), run_row([name])), form
+        )
         assert leaks(inflated(picture)), form

@@ -1,0 +1,96 @@
+"""One panel of a chart and its hosts: one look each, the same in every chart."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from compare.judge.frame import Floats, Frame, Ints, Segment
+from compare.judge.summary import Summary
+from compare.judge.tally import Tally
+from compare.show.subject import Subject
+from compare.show.theme import LINES, MARKERS, Theme
+from compare.show.words import percent
+
+
+class Host(msgspec.Struct, frozen=True, kw_only=True):
+    """One host in one panel: its look, the same in every chart, and its requests.
+
+    `rows` are numbers of rows of the frame.
+    """
+
+    name: str
+    label: str
+    number: int
+    rows: Ints
+    counts: Tally
+    colour: str
+
+    @property
+    def line(self) -> Any:
+        """Return the host's line style; a ninth host has the first one's colour."""
+        return LINES[(self.number + self.number // len(LINES)) % len(LINES)]
+
+    @property
+    def marker(self) -> str:
+        """Return the host's marker."""
+        return MARKERS[(self.number + 3 * (self.number // len(MARKERS))) % len(MARKERS)]
+
+    @property
+    def facts(self) -> str:
+        """Return how many requests this host was asked, and the share that was ok."""
+        share = self.counts.success_share
+        ok = "none counted" if share is None else f"{percent(share)} ok"
+        return f"n={self.counts.n_attempted:,}, {ok}"
+
+
+class Panel(msgspec.Struct, frozen=True, kw_only=True):
+    """What is drawn together: one scenario in one load step, or in all of them.
+
+    `segments` are those that it holds; `loads` names the run's load steps by their
+    numbers.
+    """
+
+    title: str
+    subject: Subject
+    theme: Theme
+    segments: tuple[Segment, ...]
+    loads: dict[int | None, str]
+    hosts: tuple[Host, ...]
+
+    @property
+    def frame(self) -> Frame:
+        """Return the rows of the whole run."""
+        return self.subject.frame
+
+    def values(self, host: Host, metric: str) -> Floats:
+        """Return a host's known values of a metric over its answers, ascending."""
+        return np.sort(self.frame.values(metric, host.rows))
+
+    def summary(self, host: Host) -> Summary | None:
+        """Return what is said of a host in this panel's one segment."""
+        for segment in self.segments:
+            return self.subject.summaries.get((segment, host.name))
+        return None
+
+
+def cast(
+    subject: Subject, segments: Sequence[Segment], theme: Theme
+) -> tuple[Host, ...]:
+    """Return each host with its requests in some segments; it may have none."""
+    frame, found = subject.frame, []
+    for n, (name, label) in enumerate(subject.hosts.items()):
+        parts = [frame.rows(segment, name) for segment in segments]
+        rows = np.concatenate([np.zeros(0, dtype=np.int64), *parts])
+        found.append(
+            Host(
+                name=name,
+                label=label,
+                number=n,
+                rows=rows,
+                counts=frame.tally(rows),
+                colour=theme.hosts[n % len(theme.hosts)],
+            )
+        )
+    return tuple(found)

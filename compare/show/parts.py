@@ -1,0 +1,120 @@
+"""What panels are made of: places, axes, legends, and words where there is nothing."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.gridspec import SubplotSpec
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+from compare.judge.frame import Floats
+from compare.show.panel import Host, Panel
+from compare.show.theme import Theme
+
+AXES = {
+    "ttft": "time to first token (ms)",
+    "e2e": "end to end (ms)",
+    "decode_tps": "decode speed of one stream (tokens/s)",
+}
+"""What stands at the axis of a metric."""
+
+
+def stack(spec: SubplotSpec, *heights: float) -> list[SubplotSpec]:
+    """Divide a place into places one below the other, of these relative heights."""
+    grid = spec.subgridspec(len(heights), 1, height_ratios=heights)
+    return [grid[n, 0] for n in range(len(heights))]
+
+
+def scale(axes: Axes, which: str, values: Floats) -> None:
+    """Make an axis logarithmic where values span more than a factor of twelve.
+
+    Ticks are plain numbers either way; on few decades they stand at 1, 2 and 5.
+    """
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    form = FuncFormatter(lambda value, _: f"{value:,.6g}")
+    if len(values) and values.min() > 0:
+        span = values.max() / values.min()
+        if span > 12:
+            (axes.set_xscale if which == "x" else axes.set_yscale)("log")
+            subs = (1.0,) if span > 3000 else (1.0, 2.0, 5.0)
+            axis.set_major_locator(LogLocator(subs=subs, numticks=12))
+            axis.set_minor_locator(NullLocator())
+            axis.set_minor_formatter(NullFormatter())
+    axis.set_major_formatter(form)
+
+
+def empty(axes: Axes, why: str, theme: Theme) -> None:
+    """Say in an empty panel why it is empty."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+    axes.text(
+        0.5,
+        0.5,
+        why,
+        ha="center",
+        va="center",
+        color=theme.muted,
+        transform=axes.transAxes,
+    )
+
+
+def legend(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
+    """List a panel's hosts with their counts, below it and never over the data."""
+    axes = figure.add_subplot(spec)
+    axes.axis("off")
+    keys = [
+        Line2D([], [], color=host.colour, linestyle=host.line, marker=host.marker)
+        for host in panel.hosts
+    ]
+    texts = [f"{host.label}: {host.facts}" for host in panel.hosts]
+    columns = legend_columns(panel)
+    axes.legend(
+        keys,
+        texts,
+        loc="upper left",
+        bbox_to_anchor=(0, 1),
+        borderaxespad=0,
+        ncols=columns,
+        handlelength=3.2,
+        columnspacing=1.5,
+    )
+
+
+def legend_columns(panel: Panel) -> int:
+    """Return how many columns a panel's legend takes."""
+    longest = max((len(host.label + host.facts) for host in panel.hosts), default=0)
+    return 2 if longest <= 36 and len(panel.hosts) > 2 else 1
+
+
+def legend_height(panel: Panel) -> float:
+    """Return the inches that a panel's legend takes."""
+    return 0.1 + 0.19 * -(-len(panel.hosts) // legend_columns(panel))
+
+
+def host_axis(plot: Axes, panel: Panel) -> None:
+    """Give every host a line of the panel, with its name and counts at the left."""
+    plot.set_ylim(len(panel.hosts) - 0.45, -0.65)
+    plot.set_yticks(
+        range(len(panel.hosts)),
+        [f"{host.label}\n{host.facts}" for host in panel.hosts],
+    )
+    plot.grid(visible=False, axis="y")
+    plot.tick_params(axis="y", length=0, labelsize=8.5)
+
+
+def why_nothing(hosts: Sequence[Host], metric: str) -> str:
+    """Return why some hosts have no value of a metric."""
+    if not sum(host.counts.n for host in hosts):
+        return "no measured request"
+    if not sum(host.counts.n_ok for host in hosts):
+        return "no request was ok"
+    return "the answers were not streamed" if metric == "ttft" else "no token times"
+
+
+def joined(found: Sequence[Floats]) -> Floats:
+    """Return all values of several columns; there may be none."""
+    return np.concatenate([np.zeros(0), *found])
