@@ -40,7 +40,8 @@ ORDER = {
     "threshold grammar evidence gates live lines validity "
     "remarks",
     "compare.show": "words cells tables verdicts others gates papers theme subject "
-    "panel parts page placing boxes curves outcomes sweeps money times charts",
+    "panel parts page placing boxes curves outcomes sweeps money times charts "
+    "inline pictures jobfile sheets facts report",
     "compare.serve": "probe",
 }
 # Rooms whose modules do not know each other's order: each verb stands alone.
@@ -75,6 +76,7 @@ DOORS = {
     "rich": {"compare.cli", "compare.show"},
     "uvloop": {"compare.cli", "compare.run.worker"},
     "re2": {"scenarios.checks"},
+    "jinja2": {"compare.show.report"},
 }
 
 
