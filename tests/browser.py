@@ -141,8 +141,9 @@ class Page:
     async def run(self, script):
         """Return what an expression comes to, a promise awaited."""
         told = await self.ask(
-            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
-        )
+            "Runtime.evaluate", expression=script, returnByValue=True,
+            awaitPromise=True, allowUnsafeEvalBlockedByCSP=False,
+        )  # fmt: skip
         assert "exceptionDetails" not in told, told
         return told["result"].get("value")
 

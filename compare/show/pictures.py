@@ -27,11 +27,11 @@ class Gallery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def gallery(
-    subjects: Sequence[Subject], kinds: Sequence[str] = tuple(KINDS), room: int = ROOM
+    subjects: Sequence[Subject], kinds: Sequence[str] = (), room: int = ROOM
 ) -> Gallery:
-    """Return the charts of some runs, kind by kind, as long as there is room."""
+    """Return the charts of some runs, kind by kind (by default all), while room is."""
     made = Gallery(charts=[], glyphs={}, colours={}, left_out=[])
-    for kind in kinds:
+    for kind in kinds or KINDS:
         drawn = [_drawn(kind, each, n) for n, each in enumerate(subjects)]
         size = sum(len(each.light) + len(each.dark) for each in drawn)
         if size > room:

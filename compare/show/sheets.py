@@ -56,16 +56,26 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
 def speed(found: Comparison) -> list[Sheet]:
     """Return how each host did, a table for each scenario and load step."""
     return [
-        _figures(title, group, SPEED, [note for each in group for note in fates(each)])
-        for title, group in _segments(found.summaries)
+        _figures(
+            f"Outcomes and times, scenario {where}",
+            group,
+            SPEED,
+            [note for each in group for note in fates(each)],
+        )
+        for where, group in _segments(found.summaries)
     ]
 
 
 def costs(found: Comparison) -> list[Sheet]:
     """Return what each host's answers cost, and what they cost more or less."""
     return [
-        _figures(title, group, COSTS, list(_dearer(found.contrasts, group)))
-        for title, group in _segments(found.summaries)
+        _figures(
+            f"Costs, scenario {where}",
+            group,
+            COSTS,
+            list(_dearer(found.contrasts, group)),
+        )
+        for where, group in _segments(found.summaries)
     ]
 
 
@@ -73,7 +83,8 @@ def work(found: Comparison) -> list[Sheet]:
     """Return all other figures of the summary: what was answered, and how."""
     rest = [name for name in METRICS if name not in {*SPEED, *COSTS}]
     return [
-        _figures(title, group, rest, []) for title, group in _segments(found.summaries)
+        _figures(f"Answers, scenario {where}", group, rest, [])
+        for where, group in _segments(found.summaries)
     ]
 
 
@@ -90,7 +101,7 @@ def contrasts(found: Comparison) -> list[Sheet]:
         n_of = "blocks" if all(each.paired for each in group.values()) else "n"
         made.append(
             Sheet(
-                title=segment(scenario, step, several=several),
+                title=f"Contrasts, scenario {segment(scenario, step, several=several)}",
                 columns=("host", "against", "metric", "ratio", "95 % interval", "wins",
                          n_of, "verdict", *(f"ratio of {name}" for name in tails)),
                 rows=[_contrast(each) for each in group.values()],
