@@ -20,6 +20,8 @@ LATEST = "latest"
 LARGEST_ROW = 64 << 20
 """Bytes of the largest row that is read. Ours are far smaller."""
 
+EVERY_SEQ = (0, 2**63 - 1)
+
 Record = TypeVar("Record", bound=msgspec.Struct)
 
 
@@ -139,8 +141,11 @@ def columns(
     phase: str | None = "measure",
     *,
     batch: int = 200,
+    span: tuple[int, int] | None = None,
 ) -> Iterator[list[tuple[Any, ...]]]:
     """Yield some columns of a run's requests in order of `seq`, many rows at a time.
+
+    `span` is the first and last `seq` to look at; None is all.
 
     For what looks at a million of them: nothing but the named columns is made. Each
     batch is a list of columns; small ones stay in the cache and are twice as quick.
@@ -151,9 +156,10 @@ def columns(
         raise ValueError(f"no such columns: {', '.join(sorted(unknown))}")
     sql = (
         f"SELECT {', '.join(names)} FROM requests "  # noqa: S608 - names of ours
-        "WHERE run_id = ? AND (? IS NULL OR phase = ?) ORDER BY seq"
+        "WHERE run_id = ? AND (? IS NULL OR phase = ?) AND seq BETWEEN ? AND ? "
+        "ORDER BY seq"
     )
-    found = ask(db, sql, (run_id, phase, phase))
+    found = ask(db, sql, (run_id, phase, phase, *(span or EVERY_SEQ)))
     while lines := list(islice(found, batch)):
         yield list(zip(*lines, strict=True))
 

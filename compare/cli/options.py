@@ -95,19 +95,23 @@ def write_charts(
     *,
     force: bool = False,
 ) -> list[Path]:
-    """Draw a run's charts (by default every kind) into a directory; return the paths.
+    """Draw a run's charts into a directory and return their paths.
 
-    UsageError for an unknown kind and a file that is there already.
+    Without `kinds` all that the run has data for; which are left out, and why, is said
+    on stderr. UsageError for an unknown kind and a file that is there already.
     """
-    from compare.cli.reading import judged
-    from compare.show.charts import KINDS, ChartError, write
-    from compare.show.subject import subject
+    from compare.cli.reading import drawn_from
+    from compare.show.charts import ChartError, drawable, write
 
-    found = subject(judged(db, run))
+    found = drawn_from(db, run)
+    chosen = list(kinds)
+    if not kinds:
+        chosen, why = drawable(found)
+        if why:
+            told = "; ".join(f"{kind}: {reason}" for kind, reason in why.items())
+            click.echo(f"not drawn: {told}", err=True)
     try:
-        return write(
-            list(kinds or KINDS), found, directory, file_format, theme, force=force
-        )
+        return write(chosen, found, directory, file_format, theme, force=force)
     except ChartError as error:
         raise click.UsageError(str(error)) from None
 

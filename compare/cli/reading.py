@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from compare.judge.comparison import Comparison, Judged
     from compare.judge.definitions import Defined
+    from compare.show.subject import Subject
     from data.row import RunRow
 
 
@@ -49,7 +50,13 @@ def judged(db: Path, text: str) -> "Judged":
         with closing(query.open_reader(db)) as again:
             yield from query.columns(again, run.run_id, DEPTHS)
 
-    return Judged(run, frame, timelines)
+    def more(
+        names: "Sequence[str]", span: tuple[int, int] | None
+    ) -> "Iterator[Sequence[Sequence[Any]]]":
+        with closing(query.open_reader(db)) as again:
+            yield from query.columns(again, run.run_id, names, span=span)
+
+    return Judged(run, frame, timelines, more)
 
 
 def _breaks(run: "RunRow") -> tuple[tuple[float, float], ...]:
@@ -94,6 +101,18 @@ def comparison(
         chosen = chosen or first or next(iter(hosts), None)
         return within(found[0], chosen, objectives=wanted, anyway=anyway)
     return across(found[0], found[1], chosen, objectives=wanted, anyway=anyway)
+
+
+def drawn_from(db: Path, text: str) -> "Subject":
+    """Return what charts of a run are drawn of, with the comparison of its hosts."""
+    from compare.judge.comparable import Incomparable
+    from compare.show.subject import subject
+
+    found = judged(db, text)
+    try:
+        return subject(found, comparison([found]))
+    except Incomparable as error:
+        return subject(found, refused=str(error))
 
 
 def facts(found: "Comparison") -> dict[str, Any]:

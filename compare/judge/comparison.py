@@ -26,14 +26,25 @@ from data.migrations import StoreError
 from data.row import RunRow
 
 Batches = Iterable[Sequence[Sequence[Any]]]
+More = Callable[[Sequence[str], tuple[int, int] | None], Batches]
+
+
+def nothing_more(_names: Sequence[str], _span: tuple[int, int] | None) -> Batches:
+    """Stand in for `Judged.more` where rows were not stored."""
+    return ()
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """A stored run and its measured rows; `timelines` reads `depth.COLUMNS` of it."""
+    """A stored run and its measured rows; `timelines` reads `depth.COLUMNS` of it.
+
+    `more` reads any columns of the same rows, of all of them or of the `seq`s from a
+    first to a last one.
+    """
 
     run: RunRow
     frame: Frame
     timelines: Callable[[], Batches]
+    more: More = nothing_more
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Boxes of single figures, host by host."""
+"""Times host by host: boxes of single answers, and percentiles with their intervals."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -6,24 +6,28 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 
 from compare.judge.frame import Floats
-from compare.judge.stats import floor_of, percentile
+from compare.judge.stats import Quantile, adjusted, floor_of, percentile, quantile
 from compare.show.panel import Host, Panel
 from compare.show.parts import AXES, host_axis, joined, scale, why_nothing
+from compare.show.theme import Theme
 from compare.show.words import number
 
 DOTS = 400
 """At most so many answers of a host are dots, evenly chosen by rank."""
 
+PERCENTILES = {0.5: "p50", 0.9: "p90", 0.95: "p95", 0.99: "p99"}
+
 
 def latency_box(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
     """Draw each host's times to first token and to the last one, side by side."""
-    sides = spec.subgridspec(1, 2, wspace=0.05)
-    first = figure.add_subplot(sides[0, 0])
-    last = figure.add_subplot(sides[0, 1], sharey=first)
-    first.set_title(panel.title)
-    boxes(first, panel, "ttft")
-    boxes(last, panel, "e2e")
-    last.tick_params(labelleft=False)
+    for plot, metric in zip(_sides(figure, spec, panel), ("ttft", "e2e"), strict=True):
+        boxes(plot, panel, metric)
+
+
+def percentiles(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
+    """Draw percentiles of both times with their intervals, or which have too few."""
+    for plot, metric in zip(_sides(figure, spec, panel), ("ttft", "e2e"), strict=True):
+        _percentiles(plot, panel, metric)
 
 
 def boxes(plot: Axes, panel: Panel, metric: str) -> None:
@@ -32,13 +36,30 @@ def boxes(plot: Axes, panel: Panel, metric: str) -> None:
     for y, (host, values) in enumerate(zip(panel.hosts, found, strict=True)):
         if len(values):
             _box(plot, y, host, values, panel.theme.ink)
-            continue
-        why, where = why_nothing([host], metric), plot.get_yaxis_transform()
-        muted = panel.theme.muted
-        plot.text(0.02, y, why, va="center", size=8.5, color=muted, transform=where)
+        else:
+            _nothing(plot, y, host, metric, panel.theme)
+    _finish(plot, panel, metric, joined(found))
+
+
+def _sides(figure: Figure, spec: SubplotSpec, panel: Panel) -> tuple[Axes, Axes]:
+    sides = spec.subgridspec(1, 2, wspace=0.05)
+    first = figure.add_subplot(sides[0, 0])
+    last = figure.add_subplot(sides[0, 1], sharey=first)
+    first.set_title(panel.title)
+    last.tick_params(labelleft=False)
+    return first, last
+
+
+def _nothing(plot: Axes, y: int, host: Host, metric: str, theme: Theme) -> None:
+    why, where = why_nothing([host], metric), plot.get_yaxis_transform()
+    plot.text(0.02, y, why, va="center", size=8.5, color=theme.muted, transform=where)
+
+
+def _finish(plot: Axes, panel: Panel, metric: str, drawn: Floats) -> None:
+    left = plot.yaxis.get_tick_params()["labelleft"]
     host_axis(plot, panel)
+    plot.tick_params(labelleft=left)
     plot.set_xlabel(AXES[metric])
-    drawn = joined(found)
     if len(drawn):
         scale(plot, "x", drawn)
     else:
@@ -69,3 +90,56 @@ def _box(plot: Axes, y: int, host: Host, found: Floats, ink: str) -> None:
         middle = percentile(found, 0.5)
         plot.plot([middle, middle], [y - 0.27, y + 0.27], color=ink, lw=2)
         plot.text(middle, y - 0.31, number(middle), ha="center", va="bottom", size=8.5)
+
+
+def _percentiles(plot: Axes, panel: Panel, metric: str) -> None:
+    drawn: list[float] = []
+    for y, host in enumerate(panel.hosts):
+        values = panel.values(host, metric)
+        if not len(values):
+            _nothing(plot, y, host, metric, panel.theme)
+            continue
+        for n, (q, name) in enumerate(PERCENTILES.items()):
+            at = y + 0.2 * (n - 1.5)
+            found = quantile(values, q)
+            worse = adjusted(values, host.counts.n_failed, q)
+            drawn += _percentile(plot, at, host, name, found, panel.theme)
+            if host.counts.n_failed and worse.value is not None and found.value:
+                plot.plot(worse.value, at, host.marker, color=host.colour,
+                          mfc=panel.theme.paper, markersize=5, zorder=1.8)  # fmt: skip
+                drawn.append(worse.value)
+    _finish(plot, panel, metric, np.array(drawn))
+    if drawn:
+        _room_at_the_right(plot)
+
+
+def _percentile(
+    plot: Axes, y: float, host: Host, name: str, found: Quantile, theme: Theme
+) -> list[float]:
+    """Draw one percentile, and return what its axis must reach."""
+    if found.value is None:
+        where = plot.get_yaxis_transform()
+        told = f"{name} {found.text()}"
+        plot.text(0.99, y, told, ha="right", va="center", size=7.5, color=theme.muted,
+                  transform=where)  # fmt: skip
+        return []
+    low = found.value if found.low is None else found.low
+    high = found.value if found.high is None else found.high
+    look = {"color": host.colour, "lw": 1.4}
+    plot.plot([low, high], [y, y], **look)  # type: ignore[arg-type]
+    plot.plot(found.value, y, host.marker, color=host.colour, markersize=4.5)
+    if found.high is None:  # not bounded above
+        plot.plot(high, y, ">", color=host.colour, markersize=4)
+    plot.annotate(f"{name} {number(found.value)}", (high, y), xytext=(5, 0),
+                  textcoords="offset points", size=7.5, va="center",
+                  color=theme.ink)  # fmt: skip
+    return [low, high]
+
+
+def _room_at_the_right(plot: Axes) -> None:
+    """Widen an axis so that words behind the last mark stand inside it."""
+    low, high = plot.get_xlim()
+    log = plot.get_xscale() == "log"
+    plot.set_xlim(
+        low, high * (high / low) ** 0.35 if log else high + 0.35 * (high - low)
+    )

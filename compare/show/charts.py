@@ -5,103 +5,33 @@ import os
 import re
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-import msgspec
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.gridspec import SubplotSpec
 
 from compare.judge.frame import Segment
-from compare.show import boxes, curves, money, outcomes, sweeps, times
+from compare.show.kinds import KINDS, Kind
 from compare.show.page import page, save
 from compare.show.panel import Panel, cast
-from compare.show.parts import legend_height
 from compare.show.placing import settle
 from compare.show.subject import Subject
 from compare.show.theme import LIGHT, THEMES, Theme, rc
 from compare.show.words import plain
 
+__all__ = ["FORMATS", "KINDS", "ChartError", "draw", "drawable", "write"]
+
 FORMATS = ("png", "svg", "pdf")
 MOST_PANELS = 6
-
-Paint = Callable[[Figure, SubplotSpec, Panel], None]
 
 _SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,79}", re.ASCII)
 
 
 class ChartError(Exception):
     """A chart cannot be drawn or written; the message names what and the remedy."""
-
-
-class Kind(msgspec.Struct, frozen=True, kw_only=True):
-    """One kind of chart: its title, how it draws a panel, and how high that is."""
-
-    title: str
-    paint: Paint
-    height: Callable[[Panel], float]
-    note: str = ""
-    by_step: bool = True
-
-
-def _rows(panel: Panel) -> float:
-    return 0.85 + 0.5 * len(panel.hosts)
-
-
-def _curve(panel: Panel) -> float:
-    return 3.0 + legend_height(panel)
-
-
-_BOXES = (
-    "dot: one answer · black bar: median (from 11 answers) · box: middle half "
-    "(from 24) · whiskers: 5 % to 95 % (from 130)"
-)
-
-KINDS: dict[str, Kind] = {
-    "ttft-ecdf": Kind(
-        title="How soon the first token comes",
-        paint=curves.ttft_ecdf,
-        height=_curve,
-        note="a curve ends below 100 % where requests failed",
-    ),
-    "latency-box": Kind(
-        title="Latency of single answers",
-        paint=boxes.latency_box,
-        height=_rows,
-        note=_BOXES,
-    ),
-    "throughput": Kind(
-        title="Throughput",
-        paint=sweeps.throughput,
-        height=lambda panel: (
-            3.9 + legend_height(panel) if len(panel.loads) > 1 else _rows(panel)
-        ),
-        by_step=False,
-    ),
-    "cost-speed": Kind(
-        title="Cost against speed",
-        paint=money.cost_speed,
-        height=lambda panel: 3.6 + money.cost_foot(panel),
-        note="cost as computed from the price list that the run was charged by",
-    ),
-    "errors": Kind(
-        title="What became of the requests",
-        paint=outcomes.errors,
-        height=lambda panel: (
-            0.75 + 0.6 * len(panel.hosts) + outcomes.outcomes_height(panel)
-        ),
-    ),
-    "over-time": Kind(
-        title="Time to first token over the run",
-        paint=times.over_time,
-        height=lambda panel: _curve(panel) + times.failed_height(panel),
-        note="x: a request that failed",
-    ),
-}
-"""Every kind of chart by the name it has on the command line."""
 
 
 def draw(
@@ -171,7 +101,10 @@ def _figure(kind: Kind, subject: Subject, theme: Theme) -> Figure:
 
 def _notes(kind: Kind, subject: Subject, n_panels: int) -> list[str]:
     counts = subject.frame.tally(np.arange(len(subject.frame)))
-    notes = [kind.note] if kind.note else []
+    notes = [
+        *([kind.note] if kind.note else []),
+        *(_priced(subject) if kind.priced else []),
+    ]
     if counts.n_interrupted:
         notes.append(
             f"{counts.n_interrupted:,} requests were cut off by us: neither ok nor "
@@ -187,63 +120,61 @@ def _notes(kind: Kind, subject: Subject, n_panels: int) -> list[str]:
     return notes
 
 
+def _priced(subject: Subject) -> list[str]:
+    """Return from which day the prices are that the run was charged by."""
+    days: dict[str, list[str]] = {}
+    for host, price in subject.prices.items():
+        day = f"seen {price.date}" if price.date else "given by the user"
+        days.setdefault(day, []).append(subject.hosts.get(host, plain(host)))
+    told = [f"{day} ({', '.join(hosts)})" for day, hosts in sorted(days.items())]
+    return [f"list prices: {'; '.join(told)}"] if told else []
+
+
 def _panels(kind: Kind, subject: Subject, theme: Theme) -> list[Panel]:
-    loads = _loads(subject)
-    groups: dict[tuple[str, int | None], list[Segment]] = {}
+    groups: dict[tuple[str | None, int | None], list[Segment]] = {}
     for segment in subject.frame.segments:
-        step = segment.step if kind.by_step else None
-        groups.setdefault((segment.scenario, step), []).append(segment)
-    found = []
-    for (scenario, step), segments in groups.items():
-        title = f"scenario {plain(scenario, 60)}"
-        if kind.by_step and len(loads) > 1:
-            title += f", {loads[step]}"
-        found.append(_panel(title, subject, theme, segments, loads))
-    return found or [_panel("", subject, theme, [], {})]
+        groups.setdefault(_group(kind, segment), []).append(segment)
+    found = [
+        _panel(_title(subject, segments), subject, theme, segments)
+        for segments in groups.values()
+    ]
+    return found or [_panel("", subject, theme, [])]
+
+
+def _group(kind: Kind, segment: Segment) -> tuple[str | None, int | None]:
+    scenario = segment.scenario if kind.group in {"segment", "scenario"} else None
+    return scenario, segment.step if kind.group in {"segment", "step"} else None
+
+
+def _title(subject: Subject, segments: Sequence[Segment]) -> str:
+    """Return which scenarios, and of several load steps which one, a panel holds."""
+    names = list(dict.fromkeys(plain(each.scenario, 60) for each in segments))
+    some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")
+    title = f"scenario{'s' if names[1:] else ''} {some}"
+    steps = {segment.step for segment in segments}
+    if len(subject.steps) > 1 and len(steps) == 1:
+        title += f", {subject.steps[steps.pop()].label}"
+    return title
 
 
 def _panel(
-    title: str,
-    subject: Subject,
-    theme: Theme,
-    segments: Sequence[Segment],
-    loads: dict[int | None, str],
+    title: str, subject: Subject, theme: Theme, segments: Sequence[Segment]
 ) -> Panel:
     return Panel(
         title=title,
         subject=subject,
         theme=theme,
         segments=tuple(segments),
-        loads=loads,
         hosts=cast(subject, segments, theme),
     )
 
 
-def _loads(subject: Subject) -> dict[int | None, str]:
-    # What was asked for stands in the job; rows only number the load steps.
-    steps = sorted(
-        {segment.step for segment in subject.frame.segments}, key=lambda n: n or 0
-    )
-    job = msgspec.json.decode(subject.run.job or "{}")
-    load = job.get("load") if isinstance(job, dict) else None
-    words = _asked(load) if isinstance(load, dict) else []
-    return {
-        step: words[step]
-        if step is not None and 0 <= step < len(words)
-        else f"step {step}"
-        for step in steps
+def drawable(subject: Subject) -> tuple[list[str], dict[str, str]]:
+    """Return the kinds of chart that a run has data for, and why not by the others."""
+    why = {name: kind.lacks(subject) for name, kind in KINDS.items()}
+    return [name for name, each in why.items() if each is None], {
+        name: each for name, each in why.items() if each is not None
     }
-
-
-def _asked(load: dict[str, object]) -> list[str]:
-    rates = [f"{rate} blocks/s" for rate in _many(load.get("rates"))]
-    slots = [f"concurrency {slot}" for slot in _many(load.get("concurrencies"))]
-    return max(rates, slots, key=len)
-
-
-def _many(given: object) -> list[str]:
-    listed = given if isinstance(given, list) else []
-    return [f"{n:g}" for n in listed if isinstance(n, int | float)]
 
 
 def _known(name: str, known: Mapping[str, object], what: str) -> Any:

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 
 from compare.judge.frame import Floats
+from compare.judge.stats import share_interval
 from compare.show.panel import Host, Panel
 from compare.show.parts import (
     AXES,
@@ -14,17 +15,41 @@ from compare.show.parts import (
     legend,
     legend_height,
     scale,
+    spans_decades,
     stack,
     why_nothing,
 )
 from compare.show.theme import PERCENT
 
-HEIGHT = 2.7
+HEIGHT = 2.9
+PLACES = 2_000
+"""Places across a panel at which a curve of more steps is looked up: under a pixel."""
 
 
 def ttft_ecdf(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
     """Draw which share of requests had their first token by when; failures never do."""
     _ecdf(figure, spec, panel, "ttft")
+
+
+def e2e_ecdf(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
+    """Draw which share of requests had their last token by when; failures never do."""
+    _ecdf(figure, spec, panel, "e2e")
+
+
+def thinned(ordered: Floats, low: float, high: float, *, log: bool) -> Floats:
+    """Return the places at which a staircase of ascending values is to be looked up.
+
+    All of them if they are few. Else the last value in each of `PLACES` stretches from
+    `low` to `high`: between two of these the staircase moves by less than a pixel to
+    the side, and at them it is exact.
+    """
+    if len(ordered) <= PLACES:
+        return np.unique(ordered)
+    made = np.geomspace if log else np.linspace
+    edges = made(low, high, PLACES + 1)[1:]
+    edges[-1] = high  # whatever rounding made of it
+    last = np.searchsorted(ordered, edges, side="right") - 1
+    return np.unique(np.append(ordered[last[last >= 0]], ordered[[0, -1]]))
 
 
 def _ecdf(figure: Figure, spec: SubplotSpec, panel: Panel, metric: str) -> None:
@@ -36,21 +61,28 @@ def _ecdf(figure: Figure, spec: SubplotSpec, panel: Panel, metric: str) -> None:
     drawn = joined(list(found.values()))
     if not len(drawn):
         return empty(plot, why_nothing(panel.hosts, metric), panel.theme)
+    ends, log = (float(drawn.min()), float(drawn.max())), spans_decades(drawn)
     for host in panel.hosts:
         if len(found[host.name]):
-            _curve(plot, host, found[host.name])
+            _curve(
+                plot, host, found[host.name], thinned(found[host.name], *ends, log=log)
+            )
     scale(plot, "x", drawn)
-    plot.set_xlabel(AXES[metric])
     plot.set_ylim(0, 1.04)
     plot.yaxis.set_major_formatter(PERCENT)
+    plot.set_xlabel(AXES[metric])
     plot.set_ylabel("requests answered by then")
     return None
 
 
-def _curve(plot: Axes, host: Host, xs: Floats) -> None:
+def _curve(plot: Axes, host: Host, ordered: Floats, at: Floats) -> None:
     # Failures are in the denominator: a host that fails never reaches 100 %.
-    share = np.arange(len(xs) + 1) / (len(xs) + host.counts.n_failed)
-    plot.step(
-        [xs[0], *xs], share, where="post", color=host.colour, ls=host.line, lw=1.8
+    n = len(ordered) + host.counts.n_failed
+    below = np.searchsorted(ordered, at, side="right")
+    bands = np.array([share_interval(int(k), n) for k in below], dtype=np.float64)
+    look = {"color": host.colour, "ls": host.line, "lw": 1.8}
+    plot.step([at[0], *at], [0, *(below / n)], where="post", **look)
+    plot.fill_between(
+        at, bands[:, 0], bands[:, 1], step="post", color=host.colour, alpha=0.16, lw=0
     )
-    plot.plot(xs[-1], share[-1], host.marker, color=host.colour, markersize=6)
+    plot.plot(at[-1], below[-1] / n, host.marker, color=host.colour, markersize=6)

@@ -1,31 +1,36 @@
-"""What it costs: against speed."""
+"""What it costs: against speed, and for an answer that was accepted."""
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.ticker import FuncFormatter
 
+from compare.judge.accepted import Accepted, Per, accepted
+from compare.judge.economy import efficient
 from compare.show.panel import Host, Panel
-from compare.show.parts import empty, stack
-from compare.show.words import number
+from compare.show.parts import below_it, empty, foot_height, host_axis, stack
+from compare.show.subject import Subject
+from compare.show.words import number, usd
 
 
 def cost_speed(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
     """Draw what 1,000 requests cost against how long the median one takes."""
-    above, below = stack(spec, 3.2, cost_foot(panel))
-    plot, foot = figure.add_subplot(above), figure.add_subplot(below)
-    plot.set_title(panel.title)
-    foot.axis("off")
-    muted = panel.theme.muted
     points, missing = _cost_points(panel)
-    for n, line in enumerate(missing):
-        y = 1 - 0.19 * n / cost_foot(panel)
-        foot.text(0, y, line, va="top", size=9, color=muted, transform=foot.transAxes)
+    above, below = stack(spec, 3.2, foot_height(missing))
+    plot = figure.add_subplot(above)
+    plot.set_title(panel.title)
+    below_it(figure, below, missing, panel.theme)
+    muted = panel.theme.muted
     if not points:
         why = "no host has both a known cost and a median time"
         return empty(plot, why, panel.theme)
-    for host, x, y in points:
-        plot.plot(x, y, host.marker, color=host.colour, markersize=8)
+    front = efficient([(x, y) for _, x, y in points])
+    best = [points[n] for n in front]
+    plot.step([x for _, x, _ in best], [y for _, _, y in best], where="post",
+              color=muted, lw=1, ls="--", zorder=1.5)  # fmt: skip
+    for n, (host, x, y) in enumerate(points):
+        fill = host.colour if n in front else panel.theme.paper
+        plot.plot(x, y, host.marker, color=host.colour, mfc=fill, markersize=8)
         plot.annotate(
             f"{host.label}\n{host.facts}",
             (x, y),
@@ -42,9 +47,78 @@ def cost_speed(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
     return None
 
 
-def cost_foot(panel: Panel) -> float:
-    """Return the inches that the hosts which `cost_speed` cannot place take."""
-    return 0.05 + 0.19 * len(_cost_points(panel)[1])
+def cost_speed_height(panel: Panel) -> float:
+    """Return the inches that a panel of cost against speed takes."""
+    return 3.6 + foot_height(_cost_points(panel)[1])
+
+
+def per_accepted(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
+    """Draw what each accepted answer cost and how long it was waited for."""
+    found = [accepted(panel.frame, host.rows) for host in panel.hosts]
+    told = _of_accepted(panel, found)
+    above, below = stack(spec, 0.75 + 0.45 * len(found), foot_height(told))
+    sides = above.subgridspec(1, 2, wspace=0.05)
+    first = figure.add_subplot(sides[0, 0])
+    last = figure.add_subplot(sides[0, 1], sharey=first)
+    first.set_title(panel.title)
+    below_it(figure, below, told, panel.theme)
+    for y, (host, each) in enumerate(zip(panel.hosts, found, strict=True)):
+        _per(first, y, host, each.usd, usd(each.usd.value or 0), panel)
+        _per(last, y, host, each.seconds, f"{number(each.seconds.value or 0)} s", panel)
+    host_axis(first, panel)
+    last.tick_params(labelleft=False, length=0)
+    last.grid(visible=False, axis="y")
+    for plot in (first, last):
+        low, high = plot.get_xlim()
+        plot.set_xlim(0, high + 0.45 * (high - min(low, 0)))
+        plot.xaxis.set_major_formatter(FuncFormatter(lambda at, _: f"{at:.3g}"))
+    first.set_xlabel("USD per accepted answer")
+    last.set_xlabel("seconds per accepted answer")
+
+
+def accepted_height(panel: Panel) -> float:
+    """Return the inches that a panel of accepted answers takes."""
+    found = [accepted(panel.frame, host.rows) for host in panel.hosts]
+    return 0.9 + 0.45 * len(found) + foot_height(_of_accepted(panel, found))
+
+
+def lacks_prices(subject: Subject) -> str | None:
+    """Return why a run has no costs to show."""
+    known = any(s.cost_per_1k_usd is not None for s in subject.summaries.values())
+    return None if known else "no host's answers could be priced"
+
+
+def _per(plot: Axes, y: int, host: Host, per: Per, words: str, panel: Panel) -> None:
+    if per.value is None:
+        why = "nothing accepted" if host.counts.n else "no measured request"
+        if host.counts.n_ok and per.n_unknown:
+            why = "unpriced"
+        plot.text(0.02, y, why, va="center", size=8.5, color=panel.theme.muted,
+                  transform=plot.get_yaxis_transform())  # fmt: skip
+        return
+    plot.barh(y, per.value, height=0.36, color=(host.colour, 0.35), ec=host.colour)
+    plot.plot(per.value, y, host.marker, color=host.colour, markersize=6)
+    high = per.value
+    if per.low is not None and per.high is not None:
+        plot.plot([per.low, per.high], [y, y], color=panel.theme.ink, lw=1.2)
+        high = per.high
+    least = "at least " if per.n_unknown else ""
+    plot.annotate(least + words, (high, y), xytext=(8, 0), size=8.5, va="center",
+                  textcoords="offset points")  # fmt: skip
+
+
+def _of_accepted(panel: Panel, found: list[Accepted]) -> list[str]:
+    """Return what was accepted of each host, in words."""
+    told = []
+    for host, each in zip(panel.hosts, found, strict=True):
+        if not each.n:
+            continue
+        how = "passed their checks" if each.checked else "ok (nothing was checked)"
+        line = f"{host.label}: {each.n_accepted:,} of {each.n:,} {how}"
+        if each.usd.n_unknown and each.usd.value is not None:
+            line += f"; {each.usd.n_unknown:,} failed ones of unknown cost not in it"
+        told.append(line)
+    return told
 
 
 def _cost_points(panel: Panel) -> tuple[list[tuple[Host, float, float]], list[str]]:

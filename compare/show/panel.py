@@ -9,7 +9,7 @@ import numpy as np
 from compare.judge.frame import Floats, Frame, Ints, Segment
 from compare.judge.summary import Summary
 from compare.judge.tally import Tally
-from compare.show.subject import Subject
+from compare.show.subject import Step, Subject
 from compare.show.theme import LINES, MARKERS, Theme
 from compare.show.words import percent
 
@@ -46,18 +46,21 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Panel(msgspec.Struct, frozen=True, kw_only=True):
-    """What is drawn together: one scenario in one load step, or in all of them.
+    """What is drawn together: one scenario in one load step, or more than that.
 
-    `segments` are those that it holds; `loads` names the run's load steps by their
-    numbers.
+    `segments` are those that it holds.
     """
 
     title: str
     subject: Subject
     theme: Theme
     segments: tuple[Segment, ...]
-    loads: dict[int | None, str]
     hosts: tuple[Host, ...]
+
+    @property
+    def steps(self) -> dict[int | None, Step]:
+        """Return the run's load steps by their numbers."""
+        return self.subject.steps
 
     @property
     def frame(self) -> Frame:

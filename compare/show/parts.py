@@ -12,6 +12,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 from compare.judge.frame import Floats
 from compare.show.panel import Host, Panel
 from compare.show.theme import Theme
+from compare.show.words import plain
+
+FOOT_LINE = 0.18
 
 AXES = {
     "ttft": "time to first token (ms)",
@@ -27,22 +30,24 @@ def stack(spec: SubplotSpec, *heights: float) -> list[SubplotSpec]:
     return [grid[n, 0] for n in range(len(heights))]
 
 
+def spans_decades(values: Floats) -> bool:
+    """Tell whether values span so much that their axis is logarithmic."""
+    return bool(len(values) and values.min() > 0 and values.max() > 12 * values.min())
+
+
 def scale(axes: Axes, which: str, values: Floats) -> None:
     """Make an axis logarithmic where values span more than a factor of twelve.
 
     Ticks are plain numbers either way; on few decades they stand at 1, 2 and 5.
     """
     axis = axes.xaxis if which == "x" else axes.yaxis
-    form = FuncFormatter(lambda value, _: f"{value:,.6g}")
-    if len(values) and values.min() > 0:
-        span = values.max() / values.min()
-        if span > 12:
-            (axes.set_xscale if which == "x" else axes.set_yscale)("log")
-            subs = (1.0,) if span > 3000 else (1.0, 2.0, 5.0)
-            axis.set_major_locator(LogLocator(subs=subs, numticks=12))
-            axis.set_minor_locator(NullLocator())
-            axis.set_minor_formatter(NullFormatter())
-    axis.set_major_formatter(form)
+    if spans_decades(values):
+        (axes.set_xscale if which == "x" else axes.set_yscale)("log")
+        subs = (1.0,) if values.max() > 3000 * values.min() else (1.0, 2.0, 5.0)
+        axis.set_major_locator(LogLocator(subs=subs, numticks=12))
+        axis.set_minor_locator(NullLocator())
+        axis.set_minor_formatter(NullFormatter())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
 
 
 def empty(axes: Axes, why: str, theme: Theme) -> None:
@@ -62,8 +67,13 @@ def empty(axes: Axes, why: str, theme: Theme) -> None:
     )
 
 
-def legend(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
-    """List a panel's hosts with their counts, below it and never over the data."""
+def legend(
+    figure: Figure, spec: SubplotSpec, panel: Panel, more: Sequence[str] = ()
+) -> None:
+    """List a panel's hosts with their counts, below it and never over the data.
+
+    `more` is said of each host beside its counts; then each has a line of its own.
+    """
     axes = figure.add_subplot(spec)
     axes.axis("off")
     keys = [
@@ -71,17 +81,36 @@ def legend(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
         for host in panel.hosts
     ]
     texts = [f"{host.label}: {host.facts}" for host in panel.hosts]
-    columns = legend_columns(panel)
+    if more:
+        texts = [text + each for text, each in zip(texts, more, strict=True)]
     axes.legend(
         keys,
         texts,
         loc="upper left",
         bbox_to_anchor=(0, 1),
         borderaxespad=0,
-        ncols=columns,
+        ncols=1 if more else legend_columns(panel),
         handlelength=3.2,
         columnspacing=1.5,
     )
+
+
+def below_it(
+    figure: Figure, spec: SubplotSpec, lines: Sequence[str], theme: Theme
+) -> None:
+    """Write lines below a panel, in the place that `foot_height` left for them."""
+    foot = figure.add_subplot(spec)
+    foot.axis("off")
+    where, height = foot.transAxes, foot_height(lines)
+    for n, line in enumerate(lines):
+        y = 1 - FOOT_LINE * n / height
+        text = plain(line, 130)
+        foot.text(0, y, text, va="top", size=8.5, color=theme.muted, transform=where)
+
+
+def foot_height(lines: Sequence[str]) -> float:
+    """Return the inches that lines below a panel take."""
+    return 0.05 + FOOT_LINE * len(lines)
 
 
 def legend_columns(panel: Panel) -> int:

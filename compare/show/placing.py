@@ -14,7 +14,7 @@ DOT = 8.0  # pixels on each side of a point that stay free
 
 
 def settle(figure: Figure) -> None:
-    """Fix a figure's layout, then move its annotations to free places.
+    """Fix a figure's layout, then move its annotations with lines to free places.
 
     A label that stands far from its point keeps its line to it.
     """
@@ -29,7 +29,11 @@ def settle(figure: Figure) -> None:
         )
     canvas = FigureCanvasAgg(figure)
     for axes in figure.axes:
-        labels = [text for text in axes.texts if isinstance(text, Annotation)]
+        labels = [
+            text
+            for text in axes.texts
+            if isinstance(text, Annotation) and text.arrow_patch is not None
+        ]
         if labels:
             _spread(axes, labels, canvas)
 

@@ -1,28 +1,48 @@
 """What charts are drawn of: a run, its rows as columns, and what is said of them."""
 
+from contextlib import suppress
 from functools import cached_property
+from typing import Any
 
 import msgspec
+import numpy as np
 
-from compare.judge.comparison import Comparison, Judged, objectives_of
-from compare.judge.frame import Frame, Segment
+from compare.judge.comparison import (
+    Comparison,
+    Judged,
+    More,
+    nothing_more,
+    objectives_of,
+)
+from compare.judge.frame import Floats, Frame, Segment
 from compare.judge.summary import Summary, summarise
 from compare.show.words import labels, names_in
+from data.prices import Price
 from data.row import RunRow
 
 NAMES = 26
+GAPS = ("gap_p50_ns", "gap_max_ns")
+
+
+class Step(msgspec.Struct, frozen=True):
+    """A load step in words, and in numbers if it is known: so many `unit`s."""
+
+    label: str
+    amount: float | None = None
+    unit: str = ""
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A run and its measured rows; `comparison` is None where nobody compared.
 
-    `refused` says why the hosts could not be compared.
+    `refused` says why the hosts could not be compared. `more` is that of a `Judged`.
     """
 
     run: RunRow
     frame: Frame
     comparison: Comparison | None = None
     refused: str = ""
+    more: More = nothing_more
 
     @cached_property
     def hosts(self) -> dict[str, str]:
@@ -31,12 +51,54 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return labels(list(dict.fromkeys([*planned, *self.frame.hosts])), NAMES)
 
     @cached_property
+    def objectives(self) -> dict[str, float]:
+        """Return what a good request keeps, in ms by metric."""
+        if self.comparison is not None:
+            return dict(self.comparison.objectives)
+        return objectives_of(self.run)
+
+    @cached_property
     def summaries(self) -> dict[tuple[Segment, str], Summary]:
         """Return what is said of each host in each segment."""
         found = self.comparison.summaries if self.comparison else None
         if found is None:
-            found = summarise(self.frame, objectives_of(self.run))
+            found = summarise(self.frame, self.objectives)
         return {(Segment(s.scenario, s.step), s.provider): s for s in found}
+
+    @cached_property
+    def prices(self) -> dict[str, Price]:
+        """Return the prices that the run was charged by, by host."""
+        listed = msgspec.json.decode(self.run.prices or "{}")
+        found = {}
+        for host, price in listed.items():
+            # A file from elsewhere may hold anything: what is no price is none.
+            with suppress(msgspec.ValidationError):
+                found[host] = msgspec.convert(price, Price)
+        return found
+
+    @cached_property
+    def steps(self) -> dict[int | None, Step]:
+        """Return the load steps; rows number them, the job says what was asked for."""
+        seen = {segment.step for segment in self.frame.segments}
+        job = msgspec.json.decode(self.run.job or "{}")
+        load = job.get("load") if isinstance(job, dict) else None
+        asked = _asked(load) if isinstance(load, dict) else []
+        return {
+            step: asked[step]
+            if step is not None and 0 <= step < len(asked)
+            else Step(f"step {step}")
+            for step in sorted(seen, key=lambda n: n or 0)
+        }
+
+    @cached_property
+    def gaps(self) -> dict[str, Floats]:
+        """Return each row's median and longest gap between chunks, in ms."""
+        found = {name: np.full(len(self.frame), np.nan) for name in GAPS}
+        for batch in self.more(("seq", *GAPS), None):
+            rows = np.searchsorted(self.frame.seq, np.array(batch[0]))
+            for name, column in zip(GAPS, batch[1:], strict=True):
+                found[name][rows] = np.array(column, dtype=np.float64) / 1e6
+        return found
 
 
 def subject(
@@ -48,5 +110,23 @@ def subject(
     the contrasts are not drawn, and `refused` says why.
     """
     return Subject(
-        run=found.run, frame=found.frame, comparison=comparison, refused=refused
+        run=found.run,
+        frame=found.frame,
+        comparison=comparison,
+        refused=refused,
+        more=found.more,
     )
+
+
+def _asked(load: dict[str, object]) -> list[Step]:
+    rates = [Step(f"{n:g} blocks/s", n, "blocks/s") for n in _many(load.get("rates"))]
+    slots = [
+        Step(f"concurrency {n:g}", n, "concurrency")
+        for n in _many(load.get("concurrencies"))
+    ]
+    return max(rates, slots, key=len)
+
+
+def _many(given: Any) -> list[float]:
+    listed = given if isinstance(given, list) else []
+    return [float(n) for n in listed if isinstance(n, int | float)]

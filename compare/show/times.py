@@ -1,4 +1,4 @@
-"""What changed with time."""
+"""What changed in the course of a run."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 
 from compare.judge.frame import Floats
+from compare.judge.periods import by_period, moments, periods_of
 from compare.show.panel import Host, Panel
 from compare.show.parts import (
     empty,
@@ -17,40 +18,51 @@ from compare.show.parts import (
     why_nothing,
 )
 
-RASTER = 3000
-"""More points than this are one image inside an SVG or PDF, which stays small."""
+DOTS = 500
+"""At most so many answers of a host are dots, every so-manieth."""
+
+PLACES = 600
+"""Failures nearer than the width over this are one mark."""
+
+PERIODS = 60
+ANSWERS = 30
+"""A median is of about so many answers or more, and there are at most `PERIODS`."""
+
+UNITS = ((2 * 86_400.0, 86_400.0, "days"), (2 * 3_600.0, 3_600.0, "hours"),
+         (600.0, 60.0, "minutes"), (0.0, 1.0, "seconds"))  # fmt: skip
 
 
 def over_time(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
-    """Draw each request's time to first token when it was sent, and each failure."""
+    """Draw times to first token when they were sent, their medians, and failures.
+
+    The line of medians has a gap where no answer came.
+    """
     bad = [host for host in panel.hosts if host.counts.n_failed]
-    heights = (2.6, failed_height(panel), legend_height(panel))
+    heights = (2.8, failed_height(panel), legend_height(panel))
     above, middle, below = stack(spec, *heights)
     plot, strip = figure.add_subplot(above), figure.add_subplot(middle)
     plot.set_title(panel.title)
     legend(figure, below, panel)
-    ends = _moments(panel)
-    drawn = [_dots_over_time(plot, panel, host) for host in panel.hosts]
+    low, high, unit, word = _ends(panel)
+    drawn = [_dots(plot, panel, host, unit) for host in panel.hosts]
     found = joined(drawn)
     if len(found):
+        for host in panel.hosts:
+            _medians(plot, panel, host, (low, high, unit))
         scale(plot, "y", found)
         plot.set_ylabel("time to first token (ms)")
         plot.tick_params(labelbottom=False)
-        plot.set_xlim(*ends)
     else:
         empty(plot, why_nothing(panel.hosts, "ttft"), panel.theme)
     for y, host in enumerate(bad):
-        failed = panel.frame.judged[host.rows] & ~panel.frame.ok[host.rows]
-        at = _moment(panel, host)[failed]
+        at = _failures(panel, host, low, high) / unit
         strip.plot(at, np.full(len(at), y), "x", color=host.colour, markersize=5)
-    strip.set_xlim(*ends)
-    strip.set_ylim(len(bad) - 0.4, -0.6)
-    strip.set_yticks(
-        range(len(bad)), [f"{h.label}\n{h.counts.n_failed:,} failed" for h in bad]
-    )
-    strip.tick_params(axis="y", labelsize=8)
-    strip.spines["left"].set_visible(bool(bad))
-    strip.set_xlabel("seconds since the run's start" + ("" if bad else " (no failure)"))
+    room = (high - low) * 0.02 or 1.0
+    for axes in (plot, strip):
+        if len(found) or axes is strip:
+            axes.set_xlim((low - room) / unit, (high + room) / unit)
+            _breaks(axes, panel, unit)
+    _strip(strip, bad, f"{word} since the run's start")
 
 
 def failed_height(panel: Panel) -> float:
@@ -58,33 +70,75 @@ def failed_height(panel: Panel) -> float:
     return 0.12 + 0.36 * sum(host.counts.n_failed > 0 for host in panel.hosts)
 
 
-def _dots_over_time(plot: Axes, panel: Panel, host: Host) -> Floats:
+def _strip(strip: Axes, bad: list[Host], words: str) -> None:
+    strip.set_ylim(len(bad) - 0.4, -0.6)
+    strip.set_yticks(
+        range(len(bad)), [f"{h.label}\n{h.counts.n_failed:,} failed" for h in bad]
+    )
+    strip.tick_params(axis="y", labelsize=8)
+    strip.spines["left"].set_visible(bool(bad))
+    strip.set_xlabel(words + ("" if bad else " (no failure)"))
+
+
+def _ends(panel: Panel) -> tuple[float, float, float, str]:
+    """Return the first and last moment in s, and the unit of the axis with its name."""
+    found = joined([moments(panel.frame, host.rows) for host in panel.hosts])
+    known = found[~np.isnan(found)]
+    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 0.0)
+    unit, word = next((u, w) for least, u, w in UNITS if high - low >= least)
+    return low, high, unit, word
+
+
+def _dots(plot: Axes, panel: Panel, host: Host, unit: float) -> Floats:
+    """Draw some answers as dots, and return the times of all."""
     frame = panel.frame
     ok = host.rows[frame.ok[host.rows]]
     x, y = frame.figures["sent_s"][ok], frame.figures["ttft"][ok]
     known = ~np.isnan(x) & ~np.isnan(y)
-    n = int(known.sum())
-    plot.scatter(
-        x[known],
-        y[known],
-        s=16 if n < 500 else 7,
-        marker=host.marker,
-        color=host.colour,
-        alpha=0.8 if n * len(panel.hosts) < 300 else 0.5,
-        lw=0,
-        rasterized=n > RASTER,
-    )
-    return y[known]
+    x, y = x[known], y[known]
+    some = slice(None, None, max(1, -(-len(y) // DOTS)))
+    few = len(y[some]) * len(panel.hosts) < 300
+    plot.scatter(x[some] / unit, y[some], s=16 if few else 6, marker=host.marker,
+                 color=host.colour, alpha=0.7 if few else 0.3, lw=0)  # fmt: skip
+    return y
 
 
-def _moment(panel: Panel, host: Host) -> Floats:
-    sent, end = (panel.frame.figures[name][host.rows] for name in ("sent_s", "end_s"))
-    return np.where(np.isnan(sent), end, sent)
+def _medians(
+    plot: Axes, panel: Panel, host: Host, span: tuple[float, float, float]
+) -> None:
+    """Draw a host's medians of equal spans of time, where there are enough answers."""
+    low, high, unit = span
+    n = min(PERIODS, host.counts.n_ok // ANSWERS)
+    if n < 2 or high <= low:
+        return
+    each = (high - low) / n
+    period = periods_of(moments(panel.frame, host.rows), low, each)
+    period = np.minimum(period, n - 1)  # the last moment ends the last span
+    found = by_period(panel.frame, host.rows, period, n, "ttft")
+    middles = (low + each * (np.arange(n) + 0.5)) / unit
+    values = np.array([m.value for m in found.medians], dtype=np.float64)
+    lows = np.array([m.low for m in found.medians], dtype=np.float64)
+    highs = np.array([m.high for m in found.medians], dtype=np.float64)
+    wide = ~np.isnan(values)
+    plot.fill_between(middles, lows, highs, where=wide.tolist(), color=host.colour,
+                      alpha=0.16, lw=0)  # fmt: skip
+    plot.plot(middles, values, color=host.colour, ls=host.line, lw=1.8,
+              marker=host.marker, markersize=3)  # fmt: skip
 
 
-def _moments(panel: Panel) -> tuple[float, float]:
-    found = joined([_moment(panel, host) for host in panel.hosts])
-    known = found[~np.isnan(found)]
-    low, high = (known.min(), known.max()) if len(known) else (0.0, 0.0)
-    room = (high - low) * 0.02 or 1.0
-    return float(low - room), float(high + room)
+def _failures(panel: Panel, host: Host, low: float, high: float) -> Floats:
+    """Return when requests failed, one moment for those too near to tell apart."""
+    frame = panel.frame
+    at = moments(frame, host.rows)[frame.judged[host.rows] & ~frame.ok[host.rows]]
+    at = np.sort(at[~np.isnan(at)])
+    if len(at) <= PLACES:
+        return at
+    place = np.floor((at - low) / (high - low) * PLACES)
+    return at[np.diff(place, prepend=-1) > 0]
+
+
+def _breaks(axes: Axes, panel: Panel, unit: float) -> None:
+    """Shade the times in which the run was not sending."""
+    for begun, ended in panel.frame.breaks:
+        axes.axvspan(begun / unit, ended / unit, color=panel.theme.grid, alpha=0.6,
+                     lw=0, zorder=0)  # fmt: skip

@@ -326,7 +326,7 @@ async def test_what_a_stranger_wrote_runs_without_the_guard(
     if not policy:
         source = source.replace("Content-Security-Policy", "X-Nothing")
     monkeypatch.setattr(pages, "_template", lambda: template.from_string(source))
-    monkeypatch.setattr("compare.show.pictures.KINDS", {})
+    monkeypatch.setattr("compare.show.pictures.drawable", lambda _: ([], {}))
     path = tmp_path / "report.html"
     assert h2h("report", "latest", "-o", path, "--db", hostile) == 0
     async with browser.open(path.as_uri()) as page:

@@ -1,0 +1,168 @@
+"""A forest of contrasts: each host's ratios to the reference, with their intervals."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.gridspec import SubplotSpec
+from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
+
+from compare.judge.contrast import FASTER, NO_DIFFERENCE, SLOWER
+from compare.judge.frame import Segment
+from compare.judge.pair import Contrast, base
+from compare.show.panel import Host, Panel
+from compare.show.parts import empty
+from compare.show.theme import Theme
+from compare.show.words import percent, plain
+
+WORDS = {
+    "ttft": "time to first token",
+    "ttfa": "time to first answer",
+    "e2e": "end to end",
+    "ttn": "time to token",
+    "tpot": "time per token",
+    "cost": "cost",
+}
+"""The metrics that are drawn, in this order: of all of them less is better."""
+
+LINE = 0.24
+MARKS = {FASTER: "<", SLOWER: ">"}
+TICKS = (0.1, 0.2, 0.5, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
+
+
+def forest(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
+    """Draw each ratio to the reference with its interval, coloured by its verdict."""
+    plot = figure.add_subplot(spec)
+    plot.set_title(panel.title)
+    rows = _rows(panel)
+    drawn = [each for _, each in rows if each is not None and each.estimate]
+    if not drawn:
+        return empty(plot, why_no_contrast(panel), panel.theme)
+    plot.axvline(1, color=panel.theme.ink, lw=1)
+    for y, (_, each) in enumerate(rows):
+        if each is not None:
+            _ratio(plot, y, each, panel.theme)
+        else:
+            plot.axhline(y, color=panel.theme.grid, lw=0.6)
+    plot.set_ylim(len(rows) - 0.4, -0.6)
+    plot.set_yticks(range(len(rows)), [label for label, _ in rows], size=8.5)
+    for (_, each), text in zip(rows, plot.get_yticklabels(), strict=True):
+        text.set_fontweight("normal" if each is not None else "bold")
+    plot.grid(visible=False, axis="y")
+    plot.tick_params(axis="y", length=0)
+    _axis(plot, drawn)
+    _said(plot, rows, panel.theme)
+    reference = panel.subject.hosts.get(str(drawn[0].reference), "the reference")
+    plot.set_xlabel(f"ratio to {reference} (to the left: faster or cheaper)")
+    return None
+
+
+def forest_height(panel: Panel) -> float:
+    """Return the inches that a panel of contrasts takes."""
+    return 0.9 + LINE * max(len(_rows(panel)), 4)
+
+
+def why_no_contrast(panel: Panel) -> str:
+    """Return why a panel has no contrast to show."""
+    subject = panel.subject
+    if subject.refused:
+        return f"not compared: {plain(subject.refused, 90)}"
+    if subject.comparison is None:
+        return "the hosts were not compared"
+    if len(subject.hosts) < 2:
+        return "one host only: there is nothing to contrast it with"
+    return "too few blocks in which both hosts answered"
+
+
+def _rows(panel: Panel) -> list[tuple[str, Contrast | None]]:
+    """Return the lines of a panel: a metric's name, then its hosts' contrasts."""
+    comparison = panel.subject.comparison
+    found = comparison.contrasts if comparison else []
+    mine = [
+        each for each in found if Segment(each.scenario, each.step) in panel.segments
+    ]
+    names = {host.name: host for host in panel.hosts}
+    rows: list[tuple[str, Contrast | None]] = []
+    for metric, words in WORDS.items():
+        group = [each for each in mine if base(each.metric) == metric]
+        if not group or (metric == "ttfa" and _same(group, mine)):
+            continue
+        depth = group[0].metric.partition("(")[2].rstrip(")")
+        rows.append((f"{words} {depth}".rstrip(), None))
+        rows += [(_label(names[c.provider]), c) for c in group if c.provider in names]
+    return rows
+
+
+def _same(group: Sequence[Contrast], all_of_them: Sequence[Contrast]) -> bool:
+    """Tell whether answers began with their first token: then it is said once."""
+    first = {c.provider: c.estimate for c in all_of_them if c.metric == "ttft"}
+    return all(first.get(each.provider) == each.estimate for each in group)
+
+
+def _label(host: Host) -> str:
+    share = host.counts.success_share
+    return f"{host.label} ({'-' if share is None else percent(share)} ok)"
+
+
+def _colour(each: Contrast, theme: Theme) -> str:
+    known = {FASTER: theme.faster, SLOWER: theme.slower}
+    return known.get(each.verdict or "", theme.muted)
+
+
+def _ratio(plot: Axes, y: int, each: Contrast, theme: Theme) -> None:
+    if each.estimate is None:
+        return
+    colour = _colour(each, theme)
+    sure = each.verdict in {FASTER, SLOWER}
+    if each.low is not None and each.high is not None:
+        plot.plot([each.low, each.high], [y, y], color=colour, lw=2.2 if sure else 1.3)
+    mark = MARKS.get(each.verdict or "", "o")
+    fill = colour if sure else theme.paper
+    plot.plot(each.estimate, y, mark, color=colour, mfc=fill, markersize=7)
+
+
+def _axis(plot: Axes, drawn: Sequence[Contrast]) -> None:
+    """Make the axis logarithmic: twice and half as long stand equally far from 1."""
+    ends = [1.0]
+    for each in drawn:
+        ends += [end for end in (each.estimate, each.low, each.high) if end]
+    low, high = min(ends), max(ends)
+    room = max((high / low) ** 0.06, 1.02)
+    plot.set_xscale("log")
+    plot.set_xlim(low / room, high * room)
+    kept = [tick for tick in TICKS if low / room <= tick <= high * room]
+    if len(kept) < 3:
+        kept = [round(low, 2), 1.0, round(high, 2)]
+    plot.set_xticks(sorted(set(kept)))
+    plot.xaxis.set_minor_locator(NullLocator())
+    plot.xaxis.set_minor_formatter(NullFormatter())
+    plot.xaxis.set_major_formatter(FuncFormatter(lambda at, _: f"{at:g} x"))
+
+
+def _said(
+    plot: Axes, rows: Sequence[tuple[str, Contrast | None]], theme: Theme
+) -> None:
+    """Write each ratio with its interval and verdict at the right of its line."""
+    side = plot.twinx()
+    side.set_ylim(plot.get_ylim())
+    side.set_yticks(range(len(rows)), [_words(each) for _, each in rows], size=8)
+    side.tick_params(axis="y", length=0)
+    side.grid(visible=False)
+    side.spines[:].set_visible(False)
+    for (_, each), text in zip(rows, side.get_yticklabels(), strict=True):
+        if each is not None:
+            text.set_color(_colour(each, theme))
+
+
+def _words(each: Contrast | None) -> str:
+    if each is None:
+        return ""
+    if each.estimate is None:
+        more = f", {each.need_more} more needed" if each.need_more else ""
+        return f"n/a (n={each.n_blocks:,}{more})"
+    span = ""
+    if each.low is not None and each.high is not None:
+        span = f" ({each.low:.2f} to {each.high:.2f})"
+    below = each.below_floor and each.verdict == NO_DIFFERENCE
+    verdict = "below the bench's floor" if below else each.verdict or ""
+    return f"{each.estimate:.2f}{span}" + (f"\n{verdict}" if verdict else "")

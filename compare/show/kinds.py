@@ -1,0 +1,226 @@
+"""Every kind of chart: its name, what it shows and needs, and what draws it."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.gridspec import SubplotSpec
+
+from compare.show import (
+    boxes,
+    cache,
+    calendar,
+    curves,
+    forest,
+    money,
+    outcomes,
+    prompts,
+    streams,
+    sweeps,
+    times,
+)
+from compare.show.panel import Panel
+from compare.show.parts import legend_height
+from compare.show.subject import Subject
+
+Paint = Callable[[Figure, SubplotSpec, Panel], None]
+Group = Literal["segment", "scenario", "step", "run"]
+"""What a panel holds: one scenario at one load step, or all that share one of them."""
+
+
+class Kind(msgspec.Struct, frozen=True, kw_only=True):
+    """One kind of chart.
+
+    `lacks` returns why a run has no data for it, or None; it is then left out unless
+    it was named. `note` stands at the foot of the page. `height` is in inches.
+    """
+
+    title: str
+    says: str
+    paint: Paint
+    height: Callable[[Panel], float]
+    note: str = ""
+    group: Group = "segment"
+    priced: bool = False
+    lacks: Callable[[Subject], str | None] = lambda _: None
+
+
+def _rows(panel: Panel) -> float:
+    return 0.85 + 0.5 * len(panel.hosts)
+
+
+def _curve(panel: Panel) -> float:
+    return 3.2 + legend_height(panel)
+
+
+def _needs(metric: str, words: str) -> Callable[[Subject], str | None]:
+    def lacks(subject: Subject) -> str | None:
+        known = ~np.isnan(subject.frame.figures[metric][subject.frame.ok])
+        return None if known.any() else words
+
+    return lacks
+
+
+def _lacks_contrasts(subject: Subject) -> str | None:
+    if subject.refused:
+        return f"the hosts cannot be compared: {subject.refused}"
+    found = subject.comparison.contrasts if subject.comparison else []
+    if any(each.estimate is not None for each in found):
+        return None
+    return "there are no two hosts with enough answers in the same blocks"
+
+
+NO_FIRST = "no answer has a time to first token"
+NO_LAST = "no request was ok"
+BAND = "band: 95 % interval of the share at each time, one at a time (Wilson)"
+ENDS = "a curve ends below 100 % where requests failed"
+
+KINDS: dict[str, Kind] = {
+    "ttft-ecdf": Kind(
+        title="How soon the first token comes",
+        says="the share of requests that had their first token by each time",
+        paint=curves.ttft_ecdf,
+        height=_curve,
+        note=f"{ENDS} · {BAND}",
+        lacks=_needs("ttft", NO_FIRST),
+    ),
+    "e2e-ecdf": Kind(
+        title="How soon the whole answer is there",
+        says="the share of requests that had their last token by each time",
+        paint=curves.e2e_ecdf,
+        height=_curve,
+        note=f"{ENDS} · {BAND}",
+        lacks=_needs("e2e", NO_LAST),
+    ),
+    "contrasts": Kind(
+        title="Hosts against the reference",
+        says="ratios of medians to the reference with their intervals and verdicts",
+        paint=forest.forest,
+        height=forest.forest_height,
+        note="median of a host / of the reference, in the blocks that both answered · "
+        "bar: 95 % interval · filled: a verdict, corrected for the number of hosts; "
+        "open: none",
+        lacks=_lacks_contrasts,
+    ),
+    "percentiles": Kind(
+        title="Percentiles of latency",
+        says="p50, p90, p95 and p99 of both times with their intervals",
+        paint=boxes.percentiles,
+        height=lambda panel: 0.85 + 0.85 * len(panel.hosts),
+        note="bar: 95 % interval from order statistics · n/a: too few answers for it · "
+        "open mark: the same percentile with each failure counted as endless",
+        lacks=_needs("e2e", NO_LAST),
+    ),
+    "latency-box": Kind(
+        title="Latency of single answers",
+        says="each answer's times, and the middle half of them",
+        paint=boxes.latency_box,
+        height=_rows,
+        note="dot: one answer · bar: median (from 11 answers) · box: middle half "
+            "(from 24) · whiskers: 5 % to 95 % (from 130)",
+        lacks=_needs("e2e", NO_LAST),
+    ),
+    "throughput": Kind(
+        title="Throughput",
+        says="decode speed, or over a sweep what all streams reach, with the knee",
+        paint=sweeps.throughput,
+        height=sweeps.throughput_height,
+        group="scenario",
+        lacks=_needs("tokens", "no answer has a token count"),
+    ),
+    "prompt-length": Kind(
+        title="Time to first token against the length of the prompt",
+        says="times to first token over the prompts' tokens, with medians by length",
+        paint=prompts.prompt_length,
+        height=lambda panel: 3.6 + legend_height(panel),
+        note="dot: one answer (at most 300 a host) · mark: median of a class of "
+            "lengths, from 11 answers, with its 95 % interval",
+        group="step",
+        lacks=prompts.lacks_lengths,
+    ),
+    "raster": Kind(
+        title="Token by token",
+        says="some requests from the middle of the run, each event with output a tick",
+        paint=streams.raster,
+        height=streams.raster_height,
+        note="a line: one request, blocks from the middle of the run · "
+               "tick: an event with output · x: failed",
+        lacks=streams.lacks_timelines,
+    ),
+    "gaps": Kind(
+        title="Gaps within answers",
+        says="the share of answers whose median and longest gap exceed each length",
+        paint=streams.gaps,
+        height=lambda panel: 3.1 + legend_height(panel) + 0.19 * len(panel.hosts),
+        note="gaps are between events that carried output: a chunk may hold "
+               "several tokens · of ok answers only",
+        lacks=streams.lacks_gaps,
+    ),
+    "errors": Kind(
+        title="What became of the requests",
+        says="every outcome of every host with its count",
+        paint=outcomes.errors,
+        height=lambda panel: (
+            0.75 + 0.6 * len(panel.hosts) + outcomes.outcomes_height(panel)
+        ),
+    ),
+    "cost-speed": Kind(
+        title="Cost against speed",
+        says="what 1,000 requests cost against the median time of one",
+        paint=money.cost_speed,
+        height=money.cost_speed_height,
+        note="dashed, filled marks: hosts that no other beats in both respects",
+        priced=True,
+        lacks=money.lacks_prices,
+    ),
+    "cost-cache": Kind(
+        title="Cost against cache hits",
+        says="what 1,000 answers cost by cache hit rate, and where hosts break even",
+        paint=cache.cost_cache,
+        height=cache.cost_cache_height,
+        note="by list price, at each host's own mean tokens an answer; writing the "
+        "cache is not in it · mark on a line: the hit rate that was measured · ring: "
+        "break-even",
+        priced=True,
+        lacks=cache.lacks_cache_prices,
+    ),
+    "accepted": Kind(
+        title="For one accepted answer",
+        says="USD and seconds spent for each accepted answer, failures included",
+        paint=money.per_accepted,
+        height=money.accepted_height,
+        note="all that was charged and waited for, over the accepted answers · "
+               "line: 95 % interval",
+        priced=True,
+        lacks=_needs("e2e", NO_LAST),
+    ),
+    "over-time": Kind(
+        title="Time to first token over the run",
+        says="times to first token, their medians and failures in the run's course",
+        paint=times.over_time,
+        height=lambda panel: _curve(panel) + times.failed_height(panel),
+        note="line: medians of equal spans with their 95 % interval, broken where "
+               "there are fewer than 11 answers · x: a failure · grey: not sending",
+    ),
+    "hour-of-week": Kind(
+        title="By hour of the week",
+        says="median time to first token and success share by hour of the week (UTC)",
+        paint=calendar.hour_of_week,
+        height=calendar.hour_of_week_height,
+        note="blank: fewer than 11 answers (times), or no request (ok) · "
+               "ok: from 90 % or less to 100 %",
+        lacks=calendar.lacks_a_day,
+    ),
+    "calendar": Kind(
+        title="Availability",
+        says="the share of requests that was ok, day by day or hour by hour",
+        paint=calendar.calendar,
+        height=calendar.calendar_height,
+        note="ok / (ok + failed): what was our own doing is left out · dot: nothing "
+               "was asked",
+        lacks=calendar.lacks_hours,
+    ),
+}  # fmt: skip
+"""Every kind of chart by the name it has on the command line."""
