@@ -59,7 +59,7 @@ def export(
             n += 1
             yield record
 
-    with _replacing(out, force) if isinstance(out, Path) else _bytes(out) as stream:
+    with replacing(out, force) if isinstance(out, Path) else _bytes(out) as stream:
         FORMS[form](counted(), kind, stream, raw)
     return n
 
@@ -175,8 +175,12 @@ def _bytes(stream: BinaryIO | TextIO) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _replacing(path: Path, force: bool) -> Iterator[BinaryIO]:
-    """Give a file (0600) that takes the place of `path` when all went well."""
+def replacing(path: Path, force: bool) -> Iterator[BinaryIO]:
+    """Give a file (0600) that takes the place of `path` when all went well.
+
+    StoreError at once for a path that is there already, unless `force`, and for one
+    that cannot be made.
+    """
     if not force and os.path.lexists(path):
         raise StoreError(f"{path}: is there already; replace it with --force")
     try:

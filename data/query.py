@@ -13,7 +13,7 @@ import msgspec
 from data.foreign import asked, guard, refuse_foreign, refuse_odd
 from data.lock import lock_path
 from data.migrations import identify
-from data.row import CheckRow, Row, RunRow, Timing
+from data.row import CheckRow, Failure, Row, RunRow, Timing
 from data.store import StoreError
 
 LATEST = "latest"
@@ -162,6 +162,25 @@ def columns(
     found = ask(db, sql, (run_id, phase, phase, *(span or EVERY_SEQ)))
     while lines := list(islice(found, batch)):
         yield list(zip(*lines, strict=True))
+
+
+def failures(db: sqlite3.Connection, run_id: str, most: int) -> list[Failure]:
+    """Return what became of a run's measured requests that were no answers.
+
+    The most frequent first, at most so many kinds.
+    """
+    alike = "provider, scenario, outcome, blame, http_status, error_code"
+    # SQLite takes the bare excerpt from the line that has the least seq.
+    sql = (
+        f"SELECT {alike}, count(*), min(seq), error_excerpt FROM requests "  # noqa: S608 - names of ours
+        "WHERE run_id = ? AND phase = 'measure' AND outcome != 'ok' "
+        f"GROUP BY {alike} ORDER BY count(*) DESC, min(seq) LIMIT ?"
+    )
+    names = Failure.__struct_fields__
+    return [
+        Failure(**dict(zip(names, line, strict=True)))
+        for line in ask(db, sql, (run_id, most))
+    ]
 
 
 def checks(db: sqlite3.Connection, run_id: str) -> list[CheckRow]:

@@ -119,6 +119,24 @@ class CheckRow(msgspec.Struct, frozen=True, kw_only=True):
     detail: str | None = None
 
 
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """Requests of a run that ended alike and not well.
+
+    `n` of them; `seq` and `error_excerpt` (redacted when it was stored) are those of
+    the first one.
+    """
+
+    provider: str
+    scenario: str
+    outcome: str
+    blame: str | None
+    http_status: int | None
+    error_code: str | None
+    n: int
+    seq: int
+    error_excerpt: str | None
+
+
 class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     """One run: a line of the table `runs`.
 

@@ -41,7 +41,8 @@ ORDER = {
     "remarks",
     "compare.show": "words cells tables verdicts others gates papers theme subject "
     "panel parts page placing boxes curves forest outcomes sweeps prompts "
-    "streams money cache times calendar kinds charts",
+    "streams money cache times calendar kinds charts "
+    "inline pictures jobfile sheets facts report",
     "compare.serve": "probe",
 }
 # Rooms whose modules do not know each other's order: each verb stands alone.
@@ -76,6 +77,7 @@ DOORS = {
     "rich": {"compare.cli", "compare.show"},
     "uvloop": {"compare.cli", "compare.run.worker"},
     "re2": {"scenarios.checks"},
+    "jinja2": {"compare.show.report"},
 }
 
 

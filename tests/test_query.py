@@ -2,6 +2,7 @@
 
 import datetime as dt
 import sqlite3
+from contextlib import closing
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -422,3 +423,28 @@ def test_a_run_that_ended_long_before_counts_for_nothing(ask):
     before = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
     assert ledger.spent_nusd(reader, before) == 5
     assert ledger.spent_nusd(reader, before + dt.timedelta(hours=1)) == 0
+
+
+def test_failures_are_counted_by_what_they_have_in_common(tmp_path):
+    path = tmp_path / "h2h.db"
+    with Store.open(path) as store:
+        store.begin_run(a_run())
+        for seq, (outcome, text, phase) in enumerate(
+            [
+                ("ok", None, "measure"),
+                ("overloaded", "first", "measure"),
+                ("overloaded", "second", "measure"),
+                ("dns_error", "once", "measure"),
+                ("overloaded", "warm", "warmup"),
+            ]
+        ):
+            store.emit(a_row(seq, outcome=outcome, error_excerpt=text, phase=phase))
+    with closing(query.open_reader(path)) as reader:
+        found = query.failures(reader, "r1", 9)
+        (most,) = query.failures(reader, "r1", 1)
+
+    assert [(f.outcome, f.n, f.seq, f.error_excerpt) for f in found] == [
+        ("overloaded", 2, 1, "first"),
+        ("dns_error", 1, 3, "once"),
+    ]
+    assert most == found[0]

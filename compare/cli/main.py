@@ -19,6 +19,7 @@ VERBS: dict[str, str] = {
     "show": "Show one run's summary.",
     "compare": "Contrast the hosts of a run, or two runs.",
     "chart": "Draw a run's charts.",
+    "report": "Write a comparison as one page of HTML.",
     "export": "Write rows or a summary to a file.",
     "probe": "Measure on a schedule, in the foreground.",
     "simulate": "Serve a simulated host.",

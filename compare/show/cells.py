@@ -77,6 +77,25 @@ METRICS: dict[str, Cell] = {
 }
 """The lines of a summary table, in order: label and what stands there for a host."""
 
+INTERVALS = {
+    "TTFT p50 ms": "ttft_p50",
+    "TTFT p95 ms": "ttft_p95",
+    "end to end p50 ms": "e2e_p50",
+    "end to end p95 ms": "e2e_p95",
+}
+"""Lines that can have their order-statistic interval beside them."""
+
+
+def interval(label: str, each: Summary) -> str:
+    """Return the interval that a line can have as `(low to high)`, else nothing."""
+    if label not in INTERVALS:
+        return ""
+    found = getattr(each, INTERVALS[label])
+    if found.value is None or found.low is None or found.high is None:
+        return ""
+    return f"({number(found.low)} to {number(found.high)})"
+
+
 OPTIONAL: dict[str, Callable[[Summary], bool]] = {
     "TTFT p95 with failures": lambda each: bool(each.tally.n_failed),
     "USD as stated by host": lambda each: bool(each.n_reported),

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from compare.judge.definitions import UNLIKE, Defined
 from compare.show.tables import grid
-from compare.show.words import number, plain
+from compare.show.words import number, plain, segment
 
 
 def definitions(tool: str, found: Sequence[Defined]) -> Group:
@@ -16,7 +16,7 @@ def definitions(tool: str, found: Sequence[Defined]) -> Group:
     several = len({each.step for each in found}) > 1
     for scenario, step in dict.fromkeys((d.scenario, d.step) for d in found):
         group = [d for d in found if (d.scenario, d.step) == (scenario, step)]
-        where = plain(scenario) + (f", load step {step}" if several else "")
+        where = segment(scenario, step, several=several)
         lines = [
             (
                 each.metric,

@@ -13,18 +13,17 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from compare.judge.stats import Quantile
 from compare.judge.summary import Summary
-from compare.show.cells import METRICS, OPTIONAL
+from compare.show.cells import METRICS, OPTIONAL, interval
 from compare.show.words import (
     exactness,
     labels,
     moment,
     named,
     names_in,
-    number,
     plain,
     reasons,
+    segment,
 )
 from data.row import RunRow
 
@@ -96,10 +95,10 @@ def segments(
     steps = len({each.step for each in summaries})
     for scenario, step in dict.fromkeys((s.scenario, s.step) for s in summaries):
         group = [s for s in summaries if (s.scenario, s.step) == (scenario, step)]
-        named = plain(scenario) + (f", load step {step}" if steps > 1 else "")
-        parts += [Text(), Text(f"scenario {named}"), Text()]
+        where = segment(scenario, step, several=steps > 1)
+        parts += [Text(), Text(f"scenario {where}"), Text()]
         parts += _tables(group, intervals=intervals)
-        notes = [note for each in group for note in _notes(each)]
+        notes = [note for each in group for note in fates(each)]
         parts += [Text(), *(Text(note) for note in notes)] if notes else []
     return parts
 
@@ -131,14 +130,6 @@ def runs(found: Sequence[RunRow], counts: dict[str, int]) -> Table:
     return grid(headers, lines, left=(0, 1, 2, 3, 5), whole=(0, 1, 2))
 
 
-INTERVALS = {
-    "TTFT p50 ms": "ttft_p50",
-    "TTFT p95 ms": "ttft_p95",
-    "end to end p50 ms": "e2e_p50",
-    "end to end p95 ms": "e2e_p95",
-}
-"""Lines that can have their order-statistic interval beside them."""
-
 FIRST = ("requests", "ok", "TTFT p50 ms", "TTFT p95 ms", "first answer p50 ms")
 SECOND = ("end to end p50 ms", "end to end p95 ms", "decode p50 tok/s")
 THIRD = ("output p50 tokens", "USD per 1,000 requests", "checks passed", "cache hit")
@@ -167,23 +158,12 @@ def _tables(
 
 def _with_interval(line: list[str], group: Sequence[Summary]) -> list[str]:
     """Return a line of the table with the intervals of its quantiles, if it has any."""
-    field = INTERVALS.get(line[0])
-    if field is None:
-        return line
     breaks = "\n" if len(group) > 2 else " "
+    cells = zip(line[1:], group, strict=True)
     return [
         line[0],
-        *(
-            cell + _span(getattr(each, field), breaks)
-            for cell, each in zip(line[1:], group, strict=True)
-        ),
+        *(f"{cell}{breaks}{interval(line[0], each)}".rstrip() for cell, each in cells),
     ]
-
-
-def _span(found: Quantile, breaks: str) -> str:
-    if found.value is None or found.low is None or found.high is None:
-        return ""
-    return f"{breaks}({number(found.low)} to {number(found.high)})"
 
 
 def _by_host(
@@ -203,7 +183,8 @@ def _wrapped(text: str, narrow: bool) -> str:
     return text.replace(" (", "\n(") if narrow else text
 
 
-def _notes(each: Summary) -> list[str]:
+def fates(each: Summary) -> list[str]:
+    """Return what became of a host's requests that are no answers, a phrase each."""
     name, counts, notes = plain(each.provider, NAMES), each.tally, []
     bad = {what: n for what, n in counts.outcomes.items() if what != "ok"}
     if bad:

@@ -11,7 +11,7 @@ from compare.judge.comparison import Comparison
 from compare.judge.contrast import FASTER, NO_DIFFERENCE, SLOWER, TOO_FEW
 from compare.judge.pair import MEANS, WINS, Also, Contrast
 from compare.show.tables import grid, head, segments
-from compare.show.words import percent, plain, usd
+from compare.show.words import percent, plain, segment, usd
 
 NAMES = 60
 COLOURS = {FASTER: "green", SLOWER: "red", NO_DIFFERENCE: "dim", TOO_FEW: "yellow"}
@@ -48,7 +48,7 @@ def headline(found: Comparison) -> list[str]:
         group = [c for c in found.contrasts if (c.scenario, c.step) == (scenario, step)]
         hosts = dict.fromkeys((c.provider, c.reference) for c in group)
         told = "; ".join(_of_host(group, *pair) for pair in hosts)
-        where = plain(scenario) + (f", load step {step}" if steps else "")
+        where = segment(scenario, step, several=steps)
         lines.append(f"{where}: {told}.")
     return lines or ["One host only: there is nothing to contrast it with."]
 
@@ -115,11 +115,11 @@ def contrasts(
             if (c.scenario, c.step, c.provider, c.reference) == key
         }
         scenario, step, provider, reference = key
-        where = plain(scenario) + (f", load step {step}" if several else "")
+        where = segment(scenario, step, several=several)
         title = f"{where}: {plain(provider, NAMES)} against {plain(reference, NAMES)}"
         parts += [Text(title, style="bold"), Text(), _ratios(group, marks or {})]
         parts += [Text(), *_tails(list(group.values()))]
-    parts.append(Text(_terms(found)))
+    parts.append(Text(terms(found)))
     return [*parts, Text()]
 
 
@@ -129,7 +129,7 @@ def _ratios(group: dict[int, Contrast], marks: dict[int, str]) -> Table:
     columns = ["metric", "ratio", "95 % interval", "wins", n, "verdict"]
     table = grid(columns, [], left=(0, 5))
     for k, each in group.items():
-        cells = [each.metric, _value(each), _interval(each), _wins(each)]
+        cells = [each.metric, _value(each), _interval(each), wins(each)]
         verdict = Text(_verdict(each), style=COLOURS.get(each.verdict or "", ""))
         if marks.get(k):
             verdict.append(f" [{marks[k].strip()}]", style="dim")
@@ -148,27 +148,30 @@ def _tails(group: Sequence[Contrast]) -> list[RenderableType]:
     """Return the ratios that get no verdict, and what one host costs more."""
     lines = []
     for each in group:
-        also = {other.statistic: other for other in each.also}
-        cells = [_short(also.get(name)) for name in TAILS]
+        cells = tail_cells(each)
         if any(cells):
             lines.append([each.metric, *(cell or "-" for cell in cells)])
     parts: list[RenderableType] = []
     if lines:
         parts = [grid(["ratio of", "p90", "p95", "means"], lines), Text()]
-    for each in group:
-        more = next((other for other in each.also if other.statistic == MEANS), None)
-        if more is not None and more.estimate is not None:
-            parts += [Text(_dearer(more)), Text()]
+    for told in filter(None, map(dearer, group)):
+        parts += [Text(told), Text()]
     return parts
 
 
-def _dearer(more: Also) -> str:
-    value, low, high = (
-        None if each is None else 1000 * each
-        for each in (more.estimate, more.low, more.high)
-    )
-    if value is None:
+def tail_cells(each: Contrast) -> list[str]:
+    """Return the ratios of a contrast that get no verdict, in the order of `TAILS`."""
+    also = {other.statistic: other for other in each.also}
+    return [_short(also.get(name)) for name in TAILS]
+
+
+def dearer(each: Contrast) -> str:
+    """Return what the host costs more or less, nothing where that is not known."""
+    more = next((other for other in each.also if other.statistic == MEANS), None)
+    if more is None or more.estimate is None:
         return ""
+    value = 1000 * more.estimate
+    low, high = (None if end is None else 1000 * end for end in (more.low, more.high))
     span = ""
     if low is not None and high is not None:
         low, high = sorted((abs(low), abs(high))) if low * high > 0 else (low, high)
@@ -177,7 +180,8 @@ def _dearer(more: Also) -> str:
     return f"costs {usd(abs(value))} {word} per 1,000 answered requests{span}"
 
 
-def _terms(found: Sequence[Contrast]) -> str:
+def terms(found: Sequence[Contrast]) -> str:
+    """Return what the columns of contrasts mean, and where their intervals are from."""
     paired = all(each.paired for each in found)
     where = "in the blocks that both answered" if paired else "of two separate runs"
     methods = {e.method for e in found} | {a.method for e in found for a in e.also}
@@ -220,11 +224,12 @@ def _interval(each: Contrast) -> str:
     return f"{each.low:.3f} to {each.high:.3f}"
 
 
-def _wins(each: Contrast) -> str:
-    wins = next((other for other in each.also if other.statistic == WINS), None)
-    if wins is None or wins.estimate is None:
+def wins(each: Contrast) -> str:
+    """Return the share of blocks in which the host was better, - where none is."""
+    found = next((other for other in each.also if other.statistic == WINS), None)
+    if found is None or found.estimate is None:
         return "-"
-    return percent(wins.estimate)
+    return percent(found.estimate)
 
 
 def _short(also: Also | None) -> str:

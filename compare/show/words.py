@@ -76,6 +76,11 @@ def moment(started_at: str) -> str:
     return text
 
 
+def segment(scenario: str, step: int | None, *, several: bool) -> str:
+    """Return what a scenario at a load step is called; `several` steps are numbered."""
+    return plain(scenario) + (f", load step {step}" if several else "")
+
+
 def names_in(text: str) -> list[str]:
     """Return the names in a run's JSON column: of texts, or of tables with a `name`."""
     listed = json.loads(text or "[]")

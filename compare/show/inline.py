@@ -1,0 +1,179 @@
+"""A chart as a part of a page: its SVG made safe, small, and of two themes at once."""
+
+import re
+from xml.etree import ElementTree as ET
+
+import msgspec
+
+SVG = "{http://www.w3.org/2000/svg}"
+LINK = "{http://www.w3.org/1999/xlink}href"
+DRAWN = frozenset(
+    f"{SVG}{tag}"
+    for tag in (
+        "svg", "g", "defs", "path", "use", "rect", "circle", "clipPath", "pattern",
+        "image",
+    )
+)  # fmt: skip
+"""What matplotlib draws with. Anything else is left out."""
+
+GLYPH = "scale(0.015625)"
+"""How matplotlib marks the outline of a letter."""
+
+INITIAL = {"fill": "#000000"}
+"""What matplotlib leaves out, since it is what SVG begins with."""
+
+_POINTS = re.compile(r"url\(#([^)]+)\)")
+_LONG = re.compile(r"(\.\d\d)\d+")
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+
+ET.register_namespace("", SVG[1:-1])
+ET.register_namespace("xlink", LINK[1 : LINK.index("}")])
+
+
+class Inline(msgspec.Struct, frozen=True, kw_only=True):
+    """A chart as markup, and what that needs of its page.
+
+    `light` is for both themes where `dark` is empty. `glyphs` are the outlines of
+    letters by id; `colours` are those on light and on dark paper, by the name of the
+    custom property that the markup has instead.
+    """
+
+    light: str
+    dark: str = ""
+    glyphs: dict[str, str]
+    colours: dict[str, tuple[str, str]]
+
+
+def inline(light: bytes, dark: bytes, name: str, title: str, text: str) -> Inline:
+    """Return a chart that was drawn as SVG in both themes as a part of a page.
+
+    Every id begins with `name`, so that charts can share a page; `title` and `text`
+    are read where the chart cannot be seen. What differs in more than its colours is
+    kept twice.
+    """
+    one, other = _read(light), _read(dark)
+    colours = _mixed(one, other)
+    if colours is None:
+        one = _read(light)
+    roots = {name: one} if colours is not None else {name: one, f"{name}-dark": other}
+    glyphs: dict[str, str] = {}
+    made = []
+    for prefix, root in roots.items():
+        glyphs |= _without_glyphs(root)
+        _shorten(root)
+        _rename(root, prefix)
+        _explain(root, prefix, title, text)
+        made.append(ET.tostring(root, encoding="unicode"))
+    return Inline(
+        light=made[0],
+        dark=made[1] if len(made) > 1 else "",
+        glyphs=glyphs,
+        colours=colours or {},
+    )
+
+
+def _read(svg: bytes) -> ET.Element:
+    root = ET.fromstring(svg)  # noqa: S314 - our own drawing, just made
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if child.tag not in DRAWN:
+                parent.remove(child)
+            elif "fill" in child.attrib:  # of a hatch's ground; elsewhere it is style
+                fill, style = child.attrib.pop("fill"), child.get("style", "")
+                child.set("style", f"fill: {fill}; {style}")
+    return root
+
+
+def _mixed(one: ET.Element, other: ET.Element) -> dict[str, tuple[str, str]] | None:
+    """Let `one` have the colours of both; None if they are not all that differs."""
+    ours, theirs = list(one.iter()), list(other.iter())
+    if [_shape(each) for each in ours] != [_shape(each) for each in theirs]:
+        return None
+    colours: dict[str, tuple[str, str]] = {}
+    for each, twin in zip(ours, theirs, strict=True):
+        style, its = (_declared(e.get("style", "")) for e in (each, twin))
+        if "fill" in style.keys() ^ its.keys():
+            style, its = INITIAL | style, INITIAL | its
+        if style.keys() != its.keys():
+            return None
+        for key, value in style.items():
+            pair = (value, its[key])
+            if _COLOUR.fullmatch(pair[0]) and _COLOUR.fullmatch(pair[1]):
+                if pair[0] != pair[1]:
+                    colour = f"--c{pair[0][1:]}-{pair[1][1:]}"
+                    colours[colour] = pair
+                    style[key] = f"var({colour})"
+            elif pair[0] != pair[1] and "url(" not in value:
+                return None
+        if style:
+            each.set("style", ";".join(f"{key}:{style[key]}" for key in style))
+    return colours
+
+
+def _shape(each: ET.Element) -> tuple[str, dict[str, str]]:
+    """Return all of an element but its colours and its names, which are made of them.
+
+    What a name points to is an element too, and looked at in its own place.
+    """
+    names = {"id", "style", "clip-path"}
+    names |= {LINK} if each.tag == f"{SVG}use" else set()
+    return each.tag, {key: text for key, text in each.items() if key not in names}
+
+
+def _declared(style: str) -> dict[str, str]:
+    parts = (each.partition(":") for each in style.split(";") if each.strip())
+    return {key.strip(): value.strip() for key, _, value in parts}
+
+
+def _without_glyphs(root: ET.Element) -> dict[str, str]:
+    """Take the letters' outlines out and return them; all charts share them."""
+    found = {}
+    for parent in list(root.iter(f"{SVG}defs")):
+        for child in list(parent):
+            if child.get("transform") == GLYPH:
+                outline = child.get("d", "").replace("\n", " ")
+                found[f"glyph-{child.get('id')}"] = outline
+                parent.remove(child)
+    return found
+
+
+def _shorten(root: ET.Element) -> None:
+    """Leave out line ends, and digits of places beyond a hundredth of a point."""
+    for each in root.iter():
+        each.text = each.tail = None
+        for key, value in each.items():
+            if key in {"d", "x", "y"}:
+                each.set(key, _LONG.sub(r"\1", value.replace("\n", " ")).strip())
+
+
+def _rename(root: ET.Element, name: str) -> None:
+    """Let ids begin with `name`, and drop those that nothing points to."""
+    used = {each.get(LINK, "")[1:] for each in root.iter()}
+    for each in root.iter():
+        used.update(*(_POINTS.findall(value) for value in each.attrib.values()))
+    for each in root.iter():
+        if each.get("id") not in used:
+            each.attrib.pop("id", None)
+    own = {each.get("id") for each in root.iter()}
+    for each in root.iter():
+        for key, value in each.items():
+            if key == "id":
+                each.set(key, f"{name}-{value}")
+            elif key == LINK and value.startswith("#"):
+                owner = name if value[1:] in own else "glyph"
+                each.set(key, f"#{owner}-{value[1:]}")
+            elif "url(#" in value:
+                each.set(key, _POINTS.sub(rf"url(#{name}-\1)", value))
+
+
+def _explain(root: ET.Element, name: str, title: str, text: str) -> None:
+    """Say what the chart shows to who does not see it, and let the page size it."""
+    for key in ("width", "height", "version"):
+        root.attrib.pop(key, None)
+    root.attrib |= {"role": "img", "aria-labelledby": f"{name}-title {name}-text"}
+    for place, (tag, end, words) in enumerate(
+        (("title", "title", title), ("desc", "text", text))
+    ):
+        told = ET.Element(f"{SVG}{tag}", id=f"{name}-{end}")
+        told.text = words
+        root.insert(place, told)

@@ -1,0 +1,58 @@
+"""The charts of a page: each in both themes, all together within a bound of bytes."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from compare.show.charts import KINDS, draw, drawable
+from compare.show.inline import Inline, inline
+from compare.show.subject import Subject
+from compare.show.theme import DARK, LIGHT
+from compare.show.words import named
+
+ROOM = 1_600_000
+"""Bytes that the charts of a page may take: with the rest it stays under 2 MB."""
+
+
+class Gallery(msgspec.Struct, frozen=True, kw_only=True):
+    """Charts of a page, and the letters and colours that they share.
+
+    `left_out` says of every kind that is missing why it is.
+    """
+
+    charts: list[Inline]
+    glyphs: dict[str, str]
+    colours: dict[str, tuple[str, str]]
+    left_out: dict[str, str]
+
+
+def gallery(subjects: Sequence[Subject], room: int = ROOM) -> Gallery:
+    """Return every chart that there is data for, run by run, while there is room."""
+    made = Gallery(charts=[], glyphs={}, colours={}, left_out={})
+    for n, subject in enumerate(subjects):
+        kinds, lacking = drawable(subject)
+        made.left_out.update(lacking)
+        for kind in kinds:
+            chart = _drawn(kind, subject, n)
+            room -= len(chart.light) + len(chart.dark)
+            if room < 0:
+                made.left_out[kind] = "the page has no room for it"
+                room += len(chart.light) + len(chart.dark)
+                continue
+            made.charts.append(chart)
+            made.glyphs.update(chart.glyphs)
+            made.colours.update(chart.colours)
+    return made
+
+
+def _drawn(kind: str, subject: Subject, n: int) -> Inline:
+    light, dark = (draw(kind, subject, "svg", each.name) for each in (LIGHT, DARK))
+    chosen = KINDS[kind]
+    title = f"{chosen.title}: {named(subject.run)}"
+    hosts = ", ".join(subject.hosts.values())
+    note = f" ({chosen.note})" if chosen.note else ""
+    text = (
+        f"Shows {chosen.says}{note}, of {hosts}. The figures are in the tables of "
+        "this page."
+    )
+    return inline(light, dark, f"{kind}-{n}", title, text)
