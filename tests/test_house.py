@@ -36,11 +36,11 @@ ORDER = {
     "rest prepare descriptors fuse brake sender engine monitor calibrate course "
     "measure tally attend letters lost worker fleet resume conduct claims selftest",
     "compare.judge": "tally kind frame stats sample summary blocks resample pair "
-    "estimate contrast depth definitions comparable caveats notes comparison "
+    "estimate contrast depth definitions comparable caveats notes comparison stored "
     "threshold grammar evidence gates live lines validity "
     "remarks",
     "compare.show": "words style boxes panels placing cells tables verdicts others "
-    "gates papers charts",
+    "gates grids papers notebook charts",
     "compare.serve": "probe",
 }
 # Rooms whose modules do not know each other's order: each verb stands alone.
