@@ -210,9 +210,29 @@ def test_export_of_a_summary_is_a_line_a_host(read, tmp_path):
     assert float(lines[0]["ttft_p50_ms"]) > 0
     assert lines[0]["started_at"].startswith("2026-11-03")
     assert json.loads(lines[0]["outcomes"]) == {"ok": 30}
+    low, high = (float(lines[0][f"ttft_p50_{end}_ms"]) for end in ("low", "high"))
+    assert low < float(lines[0]["ttft_p50_ms"]) < high
+    assert (lines[0]["ttft_n"], lines[0]["goodput_n"]) == ("30", "")
     parquet = tmp_path / "s.parquet"
     read("export", RUN_ID, "--summary", "--format", "parquet", "-o", parquet)
     assert parquet.read_bytes().startswith(b"PAR1")
+
+
+def test_show_and_export_judge_by_objectives(h2h, read, tmp_path):
+    asked = read("show", RUN_ID, "--goodput", "ttft:1ms", "--json")
+    assert [s["goodput"]["n_good"] for s in json.loads(asked)["summaries"]] == [0] * 3
+    assert "goodput" in read("show", RUN_ID, "--goodput", "ttft:1s")
+    path, slo = tmp_path / "slo.db", json.dumps({"slo": {"ttft": 1}})
+    store_run(path, run_row(job=slo), timings(n=12))
+    _, text, _ = h2h("export", "--summary", "--format", "jsonl", "--db", path)
+    line = json.loads(text.splitlines()[0])
+    assert (line["goodput_share"], line["goodput_n"]) == (0, 12)
+
+
+def test_a_wrong_objective_is_one_clear_error_with_a_caret(h2h, filled):
+    status, out, err = h2h("show", "--goodput", "tttf:1", "--db", filled)
+    assert (status, out) == (2, "")
+    assert err.splitlines()[-1] == "  ^"
 
 
 def test_parquet_needs_a_file(h2h, filled):

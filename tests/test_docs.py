@@ -26,7 +26,6 @@ from compare.cli.options import run_facts
 from compare.judge.caveats import Caveat
 from compare.judge.contrast import CONTRASTED, Contrast
 from compare.judge.gates import Gate
-from compare.judge.lines import Line
 from compare.judge.pair import Also
 from compare.judge.sample import Goodput
 from compare.judge.stats import FLOORS_99
@@ -366,8 +365,7 @@ def test_cli_explains_every_key_of_its_json():
     texts = dict.fromkeys(RunRow.__struct_fields__, "")
     run = RunRow(**texts | {"providers": "[]", "scenarios": "[]", "seed": 0})
     assert run_facts(run, 0).keys() <= text
-    for record in (Contrast, Also, Summary, Goodput, Gate, Tally, DayUsage, Endpoint,
-                   Line):  # fmt: skip
+    for record in (Contrast, Also, Summary, Goodput, Gate, Tally, DayUsage, Endpoint):
         missing = set(record.__struct_fields__) - text - {"tally", "is_ratio"}
         assert not missing, record
 

@@ -37,11 +37,11 @@ ORDER = {
     "measure tally attend letters lost worker fleet resume conduct claims selftest",
     "compare.judge": "tally kind frame stats sample summary blocks resample pair "
     "estimate contrast accepted economy knee periods depth definitions comparable "
-    "caveats notes comparison threshold grammar evidence gates live lines validity "
-    "remarks",
-    "compare.show": "words cells tables verdicts others gates papers theme subject "
-    "panel parts page placing boxes curves forest outcomes sweeps prompts "
-    "streams money cache times calendar kinds charts "
+    "caveats notes comparison stored threshold grammar evidence gates live lines "
+    "validity remarks",
+    "compare.show": "words cells tables verdicts others gates grids papers notebook "
+    "theme subject panel parts page placing boxes curves forest outcomes sweeps "
+    "prompts streams money cache times calendar kinds charts "
     "inline pictures jobfile sheets facts report",
     "compare.serve": "probe",
 }

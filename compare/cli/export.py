@@ -62,8 +62,12 @@ def _write_rows(db: Path, text: str, form: str, out: Any, **how: bool) -> int:
 
 
 def _write_summary(db: Path, text: str, form: str, out: Any, **how: bool) -> int:
-    from compare.cli.options import stored
+    from compare.cli.reading import judged
+    from compare.judge.comparison import objectives_of
     from compare.judge.lines import Line, lines
+    from compare.judge.summary import summarise
     from data.export import export as write
 
-    return write(lines(*stored(db, text)), Line, form, out, **how)
+    found = judged(db, text)
+    summaries = summarise(found.frame, objectives_of(found.run))
+    return write(lines(found.run, summaries), Line, form, out, **how)

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+goodput_option = click.option(
+    "--goodput",
+    metavar="METRIC:MS,...",
+    help="What a good request keeps, such as ttft:500,tpot:50.",
+)
 OPTIONS = (
     click.option(
         "--threshold",
@@ -27,11 +32,7 @@ OPTIONS = (
         metavar="TEXT",
         help="What must hold, such as 'ttft:p(95)<1500ms'; else exit 99. Repeatable.",
     ),
-    click.option(
-        "--goodput",
-        metavar="METRIC:MS,...",
-        help="What a good request keeps, such as ttft:500,tpot:50.",
-    ),
+    goodput_option,
     click.option(
         "--junit",
         type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),

@@ -1,13 +1,12 @@
 """Stored runs as columns, for the verbs that judge them."""
 
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from compare.judge.comparison import Comparison, Judged
     from compare.judge.definitions import Defined
@@ -21,51 +20,18 @@ def judged(db: Path, text: str) -> "Judged":
     A run still going, and one without measured rows, is said on stderr. StoreError
     when the database cannot be read or holds no such run.
     """
-    import msgspec
-
     from compare.cli.options import opened
-    from compare.judge.comparison import Judged
-    from compare.judge.depth import COLUMNS as DEPTHS
-    from compare.judge.frame import COLUMNS, read
-    from compare.judge.kind import Asked
+    from compare.judge.stored import load
     from compare.show.words import plain
-    from data import query
 
-    with opened(db) as reader:
-        run = query.run(reader, query.resolve(reader, text))
-        frame = msgspec.structs.replace(
-            read(query.columns(reader, run.run_id, COLUMNS)), breaks=_breaks(run)
-        )
-        for segment in frame.segments:
-            for host in frame.hosts_of(segment):
-                first = int(frame.seq[frame.rows(segment, host)[0]])
-                row = query.row(reader, run.run_id, first)
-                what = {name: getattr(row, name) for name in Asked.__struct_fields__}
-                frame.asked[segment, host] = Asked(**what)
-    if run.status == "running":
-        click.echo(f"run {plain(run.run_id)} is still going: so far", err=True)
-    if not len(frame):
-        click.echo(f"run {plain(run.run_id)} has no measured request yet", err=True)
-
-    def timelines() -> "Iterator[Sequence[Sequence[Any]]]":
-        with closing(query.open_reader(db)) as again:
-            yield from query.columns(again, run.run_id, DEPTHS)
-
-    def more(
-        names: "Sequence[str]", span: tuple[int, int] | None
-    ) -> "Iterator[Sequence[Sequence[Any]]]":
-        with closing(query.open_reader(db)) as again:
-            yield from query.columns(again, run.run_id, names, span=span)
-
-    return Judged(run, frame, timelines, more)
-
-
-def _breaks(run: "RunRow") -> tuple[tuple[float, float], ...]:
-    """Return the breaks after which a run was resumed, in s from its start."""
-    import json
-
-    found = json.loads(run.resumed)
-    return tuple((each["from_ns"] / 1e9, each["to_ns"] / 1e9) for each in found)
+    with opened(db):  # says so where records wait beside it
+        found = load(db, text)
+    if found.run.status == "running":
+        click.echo(f"run {plain(found.run.run_id)} is still going: so far", err=True)
+    if not len(found.frame):
+        name = plain(found.run.run_id)
+        click.echo(f"run {name} has no measured request yet", err=True)
+    return found
 
 
 def redefined(db: Path, text: str, tool: str) -> "tuple[RunRow, list[Defined]]":
@@ -92,17 +58,12 @@ def comparison(
     is none of the (first) run's hosts.
     """
     from compare.cli.options import known_host
-    from compare.judge.comparison import across, objectives_of, within
+    from compare.judge.comparison import compared
     from compare.show.words import names_in
 
     hosts = names_in(found[0].run.providers)
     chosen = known_host(reference, hosts)
-    wanted = objectives or objectives_of(found[-1].run)
-    if len(found) == 1:
-        first = next((h for h in hosts if h in found[0].frame.hosts), None)
-        chosen = chosen or first or next(iter(hosts), None)
-        return within(found[0], chosen, objectives=wanted, anyway=anyway)
-    return across(found[0], found[1], chosen, objectives=wanted, anyway=anyway)
+    return compared(found, hosts, chosen, objectives=objectives, anyway=anyway)
 
 
 def drawn_from(db: Path, text: str) -> "Subject":

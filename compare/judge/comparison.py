@@ -68,6 +68,28 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         return len(self.runs) == 1
 
 
+def compared(
+    found: Sequence[Judged],
+    hosts: Sequence[str],
+    reference: str | None = None,
+    *,
+    objectives: Mapping[str, float] | None = None,
+    anyway: bool = False,
+) -> Comparison:
+    """Return the comparison of one run's hosts, or of the second run with the first.
+
+    `hosts` are those of the (first) run in its own order: the default reference is the
+    first one that was asked. `objectives` None takes those of the (second) run.
+    """
+    wanted = objectives or objectives_of(found[-1].run)
+    if len(found) == 2:
+        a, b = found
+        return across(a, b, reference, objectives=wanted, anyway=anyway)
+    asked = next((h for h in hosts if h in found[0].frame.hosts), None)
+    chosen = reference or asked or next(iter(hosts), None)
+    return within(found[0], chosen, objectives=wanted, anyway=anyway)
+
+
 def within(
     found: Judged,
     reference: str | None = None,

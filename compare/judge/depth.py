@@ -4,19 +4,18 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from compare.judge.frame import Floats, Frame, Ints, Segment
+from compare.judge.frame import Bools, Floats, Frame, Ints, Segment, floats
 
 ONE_IN = 10
 """A depth is one that all of each host's answers reach but one in so many."""
 
 US_A_MS = 1_000.0
 
-COLUMNS = (
-    "seq", "sent_ns", "completion_tokens", "reasoning_tokens", "reasoning_chars",
-    "timeline",
-)  # fmt: skip
+LONGEST = 9
+"""Bytes of a number in a timeline that are read: 63 bits, 290,000 years."""
+
+COLUMNS = ("seq", "reasoning_tokens", "reasoning_chars", "timeline")
 """What `data.query.columns` is asked for, in this order."""
 
 
@@ -46,68 +45,77 @@ def add_depths(
         for host in frame.hosts_of(segment):
             wanted[frame.rows(segment, host)] = depth
     found = np.full(len(frame), np.nan)
-    for batch in batches:
-        rows = np.searchsorted(frame.seq, np.array(batch[0]))
-        shown = _shown(*batch[2:5])
-        found[rows] = time_to(wanted[rows], shown, batch[1], batch[5])
+    for seq, reasoning, chars, timelines in batches:
+        rows = np.searchsorted(frame.seq, np.array(seq))
+        shown = frame.figures["tokens"][rows] - _hidden(reasoning, chars)
+        sent_ms = frame.figures["sent_s"][rows] * 1e3
+        found[rows] = time_to(wanted[rows], shown, sent_ms, timelines)
     frame.figures["ttn"] = found
 
 
 def time_to(
     depth: Floats,
     tokens: Floats,
-    sent_ns: Sequence[int | None],
+    sent_ms: Floats,
     timelines: Sequence[bytes | None],
 ) -> Floats:
-    """Return the ms from `sent_ns` to token `depth` of each answer, NaN where unknown.
+    """Return the ms from `sent_ms` to token `depth` of each answer, NaN where unknown.
 
-    Timelines are those of `data.timeline`, from the run's start as `sent_ns` is; all of
+    Timelines are those of `data.timeline`, from the run's start as `sent_ms` is; all of
     them are unpacked at once.
     """
-    row, at_us, output = events_of(timelines)
-    n_rows = len(timelines)
-    events = np.bincount(row[output], minlength=n_rows)
+    begins, gap_us, output = _unpacked(timelines)
+    at_us = _running(gap_us)
+    rank = _running(output)
+    before = rank[begins]
+    events = np.diff(before)
     with np.errstate(invalid="ignore", divide="ignore"):
-        reached = (depth <= tokens) & (events > 0)
-        place = np.where(reached, np.ceil(depth * events / tokens), -1)
-    rank = np.cumsum(output)
-    before = np.concatenate(([0], np.cumsum(events)))[:-1]
-    hit = output & (rank - before[row] == place[row])
-    found = np.full(n_rows, np.nan)
-    found[row[hit]] = at_us[hit] / US_A_MS
-    return np.asarray(found - np.array(sent_ns, dtype=np.float64) / 1e6)
+        place = np.ceil(depth * events / tokens)
+        known = (depth <= tokens) & (events > 0)
+    rows = np.flatnonzero(known)
+    found = np.full(len(timelines), np.nan)
+    hit = np.searchsorted(rank, before[rows] + place[rows])
+    found[rows] = (at_us[hit] - at_us[begins[rows]]) / US_A_MS - sent_ms[rows]
+    return found
 
 
-def events_of(
-    timelines: Sequence[bytes | None],
-) -> tuple[Ints, Ints, NDArray[np.bool_]]:
+def events_of(timelines: Sequence[bytes | None]) -> tuple[Ints, Ints, Bools]:
     """Return of each event of all timelines its row, moment (us) and if output came."""
-    sizes = [len(each or b"") for each in timelines]
-    data = np.frombuffer(b"".join(each or b"" for each in timelines), dtype=np.uint8)
-    last = data < 0x80
-    if not last.any():
-        empty = np.zeros(0, dtype=np.int64)
-        return empty, empty, np.zeros(0, dtype=np.bool_)
-    ends = np.flatnonzero(last)
-    starts = np.concatenate(([0], ends[:-1] + 1))
-    places = np.arange(len(data)) - np.repeat(starts, ends - starts + 1)
-    parts = (data & 0x7F).astype(np.int64) << (7 * places)
-    values = np.add.reduceat(parts, starts)
-    row = np.repeat(np.arange(len(sizes)), sizes)[ends]
-    at = np.cumsum(values >> 2)
-    first = np.searchsorted(row, np.arange(len(sizes)))
-    base = np.concatenate(([0], at))[first]
-    return row, at - base[row], (values & 3) > 0
+    begins, gap_us, output = _unpacked(timelines)
+    counts = np.diff(begins)
+    at_us = _running(gap_us)
+    moments = at_us[1:] - np.repeat(at_us[begins[:-1]], counts)
+    return np.repeat(np.arange(len(counts)), counts), moments, output
 
 
-def _shown(
-    tokens: Sequence[int | None],
-    reasoning: Sequence[int | None],
-    chars: Sequence[int | None],
-) -> Floats:
-    """Return how many of the counted tokens were sent: hidden reasoning is not."""
-    counted, thought, seen = (
-        np.array(each, dtype=np.float64) for each in (tokens, reasoning, chars)
-    )
-    hidden = np.where((seen > 0) | np.isnan(thought), 0.0, thought)
-    return np.asarray(counted - hidden)
+def _unpacked(timelines: Sequence[bytes | None]) -> tuple[Ints, Ints, Bools]:
+    """Return where each timeline's events begin and end, all gaps (us), and if output.
+
+    The first has one place more than there are timelines.
+    """
+    blobs = [each or b"" for each in timelines]
+    sizes = np.fromiter(map(len, blobs), np.int64, len(blobs))
+    data = np.frombuffer(bytearray().join(blobs), dtype=np.uint8)
+    edges = _running(sizes)
+    data[edges[1:][sizes > 0] - 1] &= 0x7F  # a torn number ends with its timeline
+    last = np.flatnonzero(data < 0x80)
+    first = np.concatenate(([0], last[:-1] + 1))[: len(last)]
+    more = last - first
+    values = (data[first] & 0x7F).astype(np.int64)
+    for n in range(1, min(int(more.max(initial=0)), LONGEST - 1) + 1):
+        longer = np.flatnonzero(more >= n)
+        values[longer] |= (data[first[longer] + n] & 0x7F).astype(np.int64) << (7 * n)
+    return np.searchsorted(last, edges), values >> 2, (values & 3) > 0
+
+
+def _running(values: Ints | Bools) -> Ints:
+    """Return the sums of none, one, two, ... and all of some values."""
+    found = np.zeros(len(values) + 1, dtype=np.int64)
+    np.cumsum(values, out=found[1:])
+    return found
+
+
+def _hidden(reasoning: Sequence[int | None], chars: Sequence[int | None]) -> Floats:
+    """Return how many of the counted tokens were not sent: reasoning that is hidden."""
+    thought, seen = floats(reasoning), floats(chars)
+    return np.where((seen > 0) | np.isnan(thought), 0.0, thought)

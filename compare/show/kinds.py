@@ -202,7 +202,7 @@ KINDS: dict[str, Kind] = {
         paint=times.over_time,
         height=lambda panel: _curve(panel) + times.failed_height(panel),
         note="line: medians of equal spans with their 95 % interval, broken where "
-               "fewer than 11 answers came, or more failed · x: a failure · grey: not sending",
+        "fewer than 11 answers came, or more failed · x: a failure · grey: not sending",
     ),
     "hour-of-week": Kind(
         title="By hour of the week",

@@ -6,9 +6,10 @@ from xml.etree import ElementTree as ET
 from compare.judge.comparison import Comparison
 from compare.judge.gates import Gate
 from compare.show import gates as shown
+from compare.show.grids import Grid, figures, ratios
 from compare.show.tables import head
-from compare.show.verdicts import headline, ratio_cells
-from compare.show.words import number, percent, plain, usd
+from compare.show.verdicts import headline
+from compare.show.words import plain
 from data.export import harmless
 
 LONGEST = 60_000
@@ -58,7 +59,7 @@ def markdown(found: Comparison, gates: Sequence[Gate]) -> str:
         "### head-to-head",
         *(f"**{harmless(line)}**" for line in headline(found)),
         *_gate_lines(gates),
-        _figures(found),
+        _escaped(figures(found)),
         _contrasts(found),
         _caveats(found),
         "\n".join(f"- {harmless(line)}" for run in found.runs for line in head(run)),
@@ -80,46 +81,18 @@ def _gate_lines(gates: Sequence[Gate]) -> list[str]:
     return [_table(("", "threshold", "host", "scenario", "found"), rows)]
 
 
-def _figures(found: Comparison) -> str:
-    def money(value: float | None) -> str:
-        return "n/a" if value is None else usd(value)
-
-    rows = [
-        (
-            harmless(each.scenario),
-            "" if each.step is None else str(each.step),
-            harmless(each.provider),
-            f"{each.tally.n_attempted:,}",
-            "n/a" if each.tally.success_share is None
-            else percent(each.tally.success_share),
-            each.ttft_p50.text(number),
-            each.ttft_p95.text(number),
-            each.e2e_p50.text(number),
-            each.decode_tps_p50.text(number),
-            money(each.cost_per_1k_usd),
-        )
-        for each in found.summaries
-    ]  # fmt: skip
-    columns = ("scenario", "step", "host", "n", "ok", "TTFT p50 ms", "TTFT p95 ms",
-               "end to end p50 ms", "tok/s", "USD per 1,000")  # fmt: skip
-    return _table(columns, rows) if rows else ""
+def _escaped(found: Grid) -> str:
+    """Return a grid as a table; nothing of one without lines."""
+    columns, rows = found
+    if not rows:
+        return ""
+    return _table(columns, [[harmless(cell) for cell in row] for row in rows])
 
 
 def _contrasts(found: Comparison) -> str:
-    rows = [
-        (
-            harmless(each.scenario),
-            "" if each.step is None else str(each.step),
-            f"{harmless(each.provider)} / {harmless(each.reference)}",
-            *(harmless(cell) for cell in ratio_cells(each)),
-        )
-        for each in found.contrasts
-    ]
-    if not rows:
+    body = _escaped(ratios(found))
+    if not body:
         return ""
-    columns = ("scenario", "step", "hosts", "metric", "ratio", "95 % interval", "n",
-               "verdict")  # fmt: skip
-    body = _table(columns, rows)
     return f"<details><summary>Contrasts</summary>\n\n{body}\n\n</details>"
 
 

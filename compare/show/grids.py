@@ -1,0 +1,54 @@
+"""A comparison as plain grids of texts, for any form that has tables of its own."""
+
+from collections.abc import Sequence
+
+from compare.judge.comparison import Comparison
+from compare.show.verdicts import ratio_cells
+from compare.show.words import number, percent, usd
+
+Grid = tuple[Sequence[str], list[list[str]]]
+"""Headers and lines. Texts are as they came: each form escapes them in its own way."""
+
+
+def figures(found: Comparison) -> Grid:
+    """Return the main figures, a line a host, scenario and load step."""
+    columns = ("scenario", "step", "host", "n", "ok", "TTFT p50 ms", "TTFT p95 ms",
+               "end to end p50 ms", "tok/s", "USD per 1,000")  # fmt: skip
+    lines = []
+    for each in found.summaries:
+        share, cost = each.tally.success_share, each.cost_per_1k_usd
+        lines.append(
+            [
+                each.scenario,
+                _step(each.step),
+                each.provider,
+                f"{each.tally.n_attempted:,}",
+                "n/a" if share is None else percent(share),
+                each.ttft_p50.text(number),
+                each.ttft_p95.text(number),
+                each.e2e_p50.text(number),
+                each.decode_tps_p50.text(number),
+                "n/a" if cost is None else usd(cost),
+            ]
+        )
+    return columns, lines
+
+
+def ratios(found: Comparison) -> Grid:
+    """Return the contrasts, a line a metric."""
+    columns = ("scenario", "step", "hosts", "metric", "ratio", "95 % interval", "n",
+               "verdict")  # fmt: skip
+    lines = [
+        [
+            each.scenario,
+            _step(each.step),
+            f"{each.provider} / {each.reference}",
+            *ratio_cells(each),
+        ]
+        for each in found.contrasts
+    ]
+    return columns, lines
+
+
+def _step(step: int | None) -> str:
+    return "" if step is None else str(step)
