@@ -2,11 +2,12 @@
 
 import asyncio
 import hashlib
-from functools import lru_cache
+from functools import lru_cache, partial
 from time import perf_counter_ns
 
 import aiohttp
 import msgspec
+from aiohttp.connector import Connection
 
 from providers import post, tap
 from providers.failure import failed
@@ -15,6 +16,7 @@ from providers.outcome import Outcome
 from providers.provider import Caps, Deadlines
 from providers.reader import Reader
 from providers.reply import Reply
+from providers.start import Start
 from providers.turnstile import Turnstile
 from scenarios.request import Arrival
 
@@ -37,12 +39,14 @@ class Exchange:
         self,
         line: Line,
         arrival: Arrival,
+        start: Start,
         deadlines: Deadlines,
         caps: Caps,
         turnstile: Turnstile,
     ) -> None:
         provider, request = line.provider, arrival.request
         self._line = line
+        self._start = start
         self._deadlines = deadlines
         self._turnstile = turnstile
         self._stream = request.stream
@@ -57,7 +61,7 @@ class Exchange:
             secrets=provider.secrets,
         )
         self._tape = tap.Tape(self._filled)
-        self._started = self._drained = perf_counter_ns()
+        self._started = self._drained = max(perf_counter_ns(), start.moment or 0)
         self._over = False
         self._ending: Outcome | None = None
         self._late = False
@@ -96,16 +100,44 @@ class Exchange:
 
     async def _exchange(self) -> None:
         """Go all the way: a connection, the request, the end of the response."""
-        way, tape = self._line.post, self._tape
-        async with self._way:
-            await self._turnstile.turn()
-            connection = await way.connection()
+        way, tape, connection = self._line.post, self._tape, None
         try:
-            post.send(connection, tape, way.head(len(self._body)), self._body)
-            await tape.ended()
-            await self._turnstile.turn()
+            async with self._way:
+                connection = await self._made_ready()
+                go = partial(self._go, connection)
+                await self._start.go(go, self._turnstile.alarm)
+                if tape.sent is None and not self._over:
+                    if connection is not None:
+                        connection.close()  # by now its host has closed it
+                    connection = await way.connection()
+                    self._send(connection)
+            if not self._over:
+                await tape.ended()
+            await self._turnstile.end()
         finally:
-            post.leave(connection, tape)
+            if connection is not None:
+                post.leave(connection, tape)
+
+    async def _made_ready(self) -> Connection | None:
+        """Do what can be done before the start: take a connection that stands.
+
+        None is opened ahead: what that takes is for the figures to show.
+        """
+        try:
+            await self._turnstile.begin()
+            return await self._line.post.pooled()
+        except BaseException:
+            self._start.leave(self._turnstile.alarm)
+            raise
+
+    def _go(self, connection: Connection | None) -> None:
+        """Send at the start, if there is a connection that its host has not closed."""
+        if connection is not None and post.usable(connection) and not self._over:
+            self._send(connection)
+
+    def _send(self, connection: Connection) -> None:
+        head = self._line.post.head(len(self._body))
+        post.send(connection, self._tape, head, self._body)
 
     def _tick(self) -> None:
         """Decode what has to be, and end the exchange if its time or room is over.

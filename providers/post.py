@@ -39,6 +39,10 @@ class Connector(TCPConnector):
         CURRENT.get().opening = perf_counter_ns()
         return await super()._create_connection(*args, **options)
 
+    async def pooled(self, request: ClientRequest) -> Connection | None:
+        """Return a connection from the pool; None: a new one would have to be made."""
+        return await self._get(request.connection_key, [])
+
     async def _resolve_host(
         self, host: str, port: int, traces: Any = None
     ) -> list[ResolveResult]:
@@ -71,6 +75,19 @@ class Post:
         )
         self._start = b""
 
+    async def pooled(self) -> Connection | None:
+        """Return a connection from the pool, to be used soon; None opens no new one.
+
+        None as well by a proxy, whose headers are only known when one is asked for.
+        """
+        if self._like.proxy is not None:
+            return None
+        while (found := await self._connector.pooled(self._like)) is not None:
+            if usable(found):
+                return found
+            found.close()
+        return None
+
     async def connection(self) -> Connection:
         """Return a connection that may be used, from the pool or a new one."""
         while True:
@@ -99,6 +116,14 @@ class Post:
         await self._connector.resolver.close()
 
 
+def usable(connection: Connection) -> bool:
+    """Return whether a connection stands and has said nothing unasked."""
+    protocol = connection.protocol
+    return (
+        protocol is not None and protocol.is_connected() and not protocol.should_close
+    )
+
+
 def send(connection: Connection, tape: Tape, head: bytes, body: bytes) -> None:
     """Stamp the moment and hand a request over to its connection, in one go.
 
@@ -123,12 +148,12 @@ def send(connection: Connection, tape: Tape, head: bytes, body: bytes) -> None:
 def leave(connection: Connection, tape: Tape) -> None:
     """Give a connection back to the pool, if its request and response are whole.
 
-    A host may answer before it has read the request: what has not left yet would
-    stand before the next one.
+    So is one that was never used. A host may answer before it has read the request:
+    what has not left yet would stand before the next one.
     """
     transport = connection.transport
     unsent = transport is not None and transport.get_write_buffer_size() > 0
-    if tape.eof is None or unsent:
+    if (tape.sent is not None and tape.eof is None) or unsent:
         connection.close()
     else:
         connection.release()

@@ -5,11 +5,13 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
+from providers.alarm import Alarm
 from providers.exchange import Exchange
 from providers.line import Line
 from providers.outcome import Outcome
 from providers.provider import Caps, Deadlines, Provider
 from providers.reply import Reply
+from providers.start import Start
 from providers.turnstile import Turnstile
 from scenarios.request import Arrival
 
@@ -39,9 +41,9 @@ class Wire:
         self._fresh = fresh
         self._lines: dict[str, Line] = {}
         self._live: set[Exchange] = set()
-        self._turnstile = Turnstile()
 
     async def __aenter__(self) -> Self:
+        self._turnstile = Turnstile(Alarm())
         try:
             for provider in self._providers:
                 self._lines[provider.name] = Line.open(
@@ -62,6 +64,7 @@ class Wire:
 
     async def close(self) -> None:
         """Close every connection, even when cancelled meanwhile."""
+        self._turnstile.alarm.close()
         posts = [line.post for line in self._lines.values()]
         self._lines.clear()
         closing = asyncio.gather(*(post.close() for post in posts))
@@ -76,13 +79,22 @@ class Wire:
             exchange.end(Outcome.INTERRUPTED)
 
     async def send(
-        self, arrival: Arrival, *, deadlines: Deadlines | None = None
+        self,
+        arrival: Arrival,
+        *,
+        start: Start | None = None,
+        deadlines: Deadlines | None = None,
     ) -> Reply:
-        """Send one request and return its Reply; a failure is a Reply too."""
+        """Send one request and return its Reply; a failure is a Reply too.
+
+        It is made ready at once and handed over at its `start`: by default, when it is
+        ready. Deadlines count from then on.
+        """
         line = self._lines[arrival.provider]
         exchange = Exchange(
             line,
             arrival,
+            start or Start(),
             deadlines or self._deadlines,
             self._caps,
             self._turnstile,

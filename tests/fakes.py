@@ -7,6 +7,7 @@ from typing import Any
 
 from providers.outcome import Outcome
 from providers.reply import Reply, Stamps
+from providers.start import Start
 from scenarios.request import Arrival
 
 NS = 1_000_000_000
@@ -63,7 +64,9 @@ class Hosts:
         self._waits: set[asyncio.Future[None]] = set()
         self.start: float | None = None
 
-    async def send(self, arrival: Arrival) -> Reply:
+    async def send(self, arrival: Arrival, start: Start) -> Reply:
+        if start.moment is not None:
+            await VirtualClock().until(start.moment)
         loop = asyncio.get_running_loop()
         if self.start is None:
             self.start = loop.time()

@@ -12,6 +12,7 @@ from compare.run.brake import DRAIN_S
 from compare.run.budget import Budget
 from compare.run.engine import Engine
 from compare.run.gate import Ceiling
+from compare.run.sender import AHEAD_NS
 from providers.outcome import Blame, Outcome
 from scenarios.load import Load
 from scenarios.plan import Plan, segments, units
@@ -114,6 +115,48 @@ def test_an_open_loop_sends_on_schedule_whatever_the_hosts_do():
     assert [at for at, _ in hosts.log] == pytest.approx([i / 100 for i in range(3000)])
 
 
+def due_of(results):
+    return sorted(r.due for r in results)
+
+
+class Asked(Hosts):
+    """Notes when it was asked, and not only when it was to send."""
+
+    def __init__(self, seconds):
+        super().__init__(seconds)
+        self.asked = []
+
+    async def send(self, arrival, start):
+        self.asked.append(VirtualClock().now())
+        return await super().send(arrival, start)
+
+
+def test_a_block_of_an_open_loop_is_made_ready_before_it_is_due():
+    hosts = Asked(0.5)
+    plan = plan_of(("a",), ("cache-pair",), rates=(2.0,), max_requests=6)
+    results, _ = run(plan, hosts)
+
+    late = [at - due for at, due in zip(hosts.asked, due_of(results), strict=True)]
+    assert late[1:] == pytest.approx([-AHEAD_NS] * 5, abs=10)
+    assert all(r.queued == r.due for r in results[1:])
+
+
+def test_a_ceiling_is_not_entered_before_the_block_is_due():
+    hosts = Asked(0.5)
+    plan = plan_of(("a", "b"), ("cache-pair",), rates=(2.0,), max_requests=6)
+    results, _ = run(plan, hosts, ceilings={"b": Ceiling(concurrency=4)})
+
+    assert all(at >= due for at, due in zip(hosts.asked, due_of(results), strict=True))
+
+
+def test_a_slot_that_is_free_when_a_session_is_due_is_in_time():
+    hosts = Hosts(0.1 - AHEAD_NS / NS / 2)
+    plan = plan_of(("a",), rates=(10.0,), concurrencies=(1,), max_requests=20)
+    results, _ = run(plan, hosts)
+
+    assert {r.reply.outcome for r in results} == {Outcome.OK}
+
+
 def test_what_finds_no_slot_is_dropped_and_still_a_result():
     hosts = Hosts(1.0)
     plan = plan_of(("a", "b"), rates=(10.0,), concurrencies=(5,), max_requests=40)
@@ -131,9 +174,9 @@ def test_what_a_slow_generator_did_not_get_to_is_dropped_too():
     """A clock that runs ahead: when the duration is over, half is not sent yet."""
 
     class Late(Hosts):
-        async def send(self, arrival):
+        async def send(self, arrival, start):
             asyncio.get_running_loop().moment += 0.02  # each send takes the loop 20 ms
-            return await super().send(arrival)
+            return await super().send(arrival, start)
 
     hosts = Late(0.001)
     results, _ = run(plan_of(("a",), rates=(100.0,), duration=1.0), hosts)
@@ -303,7 +346,7 @@ def test_a_closed_loop_waits_for_the_change_of_what_flies():
 
 def test_a_bug_in_send_is_not_swallowed():
     class Broken(Hosts):
-        async def send(self, arrival):
+        async def send(self, arrival, start):
             raise RuntimeError("a bug")
 
     with pytest.raises(BaseExceptionGroup) as caught:
@@ -315,8 +358,8 @@ def keyless(at, refuses=()):
     """Return a host that refuses the key from the n-th request on, in `refuses`."""
 
     class Keyless(Hosts):
-        async def send(self, arrival):
-            reply = await super().send(arrival)
+        async def send(self, arrival, start):
+            reply = await super().send(arrival, start)
             number = sum(a.provider == arrival.provider for _, a in self.log)
             refused = arrival.provider in refuses and number > at
             outcome = Outcome.AUTH_ERROR if refused else reply.outcome
@@ -351,8 +394,8 @@ def test_a_host_that_refuses_the_key_five_times_in_a_row_is_asked_no_more(rate):
 
 def test_refusals_with_an_answer_between_them_stop_nobody():
     class Moody(Hosts):
-        async def send(self, arrival):
-            reply = await super().send(arrival)
+        async def send(self, arrival, start):
+            reply = await super().send(arrival, start)
             good = arrival.block % 5 == 4
             outcome = Outcome.OK if good else Outcome.AUTH_ERROR
             return msgspec.structs.replace(reply, outcome=outcome)

@@ -25,7 +25,7 @@ ORDER = {
     "providers": "outcome reply disguise secret provider usage sse dialect errors "
     "limits generic ourtoken openrouter zai registry lenient calls plainchunk alike "
     "plain answer intake verdict audit reader chunks tap post egress failure "
-    "resolver line turnstile exchange wire simulator",
+    "resolver line alarm start turnstile exchange wire simulator",
     "providers.simulator": "profile faults player catalogue bill truth cache asked "
     "prose values answer pace refusal frames script director host serve spawn "
     "metronome __main__",

@@ -37,6 +37,7 @@ def test_what_we_override_is_there_with_the_same_arguments():
 
 def test_what_we_call_is_there_with_the_same_arguments():
     assert parameters(TCPConnector.connect) == ["self", "req", "traces", "timeout"]
+    assert parameters(TCPConnector._get) == ["self", "key", "traces"]
     assert {"read_until_eof", "read_bufsize", "max_line_size", "max_field_size"} <= set(
         parameters(ResponseHandler.set_response_params)
     )

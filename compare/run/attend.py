@@ -17,6 +17,7 @@ from compare.run.sender import Result
 from data.row import CheckRow, Row
 from providers.provider import Deadlines
 from providers.reply import Reply
+from providers.start import Start
 from providers.wire import Wire
 from scenarios.checks import Check
 from scenarios.plan import Plan, segments
@@ -89,8 +90,9 @@ def _engine(
     shared = context(run, origin, part.index)
     patience = _patience(run.job)
 
-    async def send(arrival: Arrival) -> Reply:
-        return await wire.send(arrival, deadlines=patience[arrival.scenario])
+    async def send(arrival: Arrival, start: Start) -> Reply:
+        deadlines = patience[arrival.scenario]
+        return await wire.send(arrival, start=start, deadlines=deadlines)
 
     def take(result: Result) -> None:
         row, checks = measure(marked(result, watch, run.held_back), shared)

@@ -28,13 +28,9 @@ class RealClock:
         return perf_counter_ns()
 
     async def until(self, moment: int) -> None:
-        """Sleep until the moment is reached, never less.
+        """Sleep until the moment is reached, never less and about a ms more.
 
-        The event loop's timers are in ms, early or late: the last of them is spent
-        yielding to it, so that what arrives meanwhile is read at once.
+        The timers of an event loop count in ms and may be early.
         """
-        left = moment - perf_counter_ns()
-        if left > GRAIN_NS:
-            await asyncio.sleep((left - GRAIN_NS) / 1e9)
-        while perf_counter_ns() < moment:  # noqa: ASYNC110 - a spin of about 1 ms
-            await asyncio.sleep(0)
+        while (left := moment - perf_counter_ns()) > 0:  # noqa: ASYNC110 - mostly once
+            await asyncio.sleep(max(left, GRAIN_NS) / 1e9)

@@ -16,7 +16,7 @@ from compare.run.budget import Budget
 from compare.run.clock import Clock
 from compare.run.gate import Ceiling
 from compare.run.rest import Left, Rest
-from compare.run.sender import Result, Send, Sender
+from compare.run.sender import AHEAD_NS, Result, Send, Sender
 from scenarios.plan import Block, Lane, Plan, Segment, Unit, lanes, shard
 from scenarios.request import Arrival
 
@@ -189,7 +189,9 @@ class Engine:
         async with asyncio.TaskGroup() as group:
             for unit in work:
                 due = start + int((unit.due or 0.0) * NS)
-                await self.wait(due)
+                await self.wait(due - AHEAD_NS)
+                if len(flying) >= cap:
+                    await self.wait(due)  # until then one may end
                 if self._brake.on:
                     break
                 if not self._may_send(segment, start):

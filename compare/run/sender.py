@@ -12,10 +12,14 @@ from compare.run.fuse import Fuse
 from compare.run.gate import Ceiling, Gate
 from providers.outcome import BLAME, Blame, Flag, Outcome
 from providers.reply import Reply
+from providers.start import Start
 from scenarios.plan import Block, Segment, Unit
 from scenarios.request import Arrival
 
-Send = Callable[[Arrival], Awaitable[Reply]]
+AHEAD_NS = 5_000_000
+"""How long before it is due a block of an open loop is made ready."""
+
+Send = Callable[[Arrival, Start], Awaitable[Reply]]
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,8 +86,13 @@ class Sender:
         """
         for turn, block in enumerate(unit.blocks):
             if turn:
-                due = None if due is None else self._clock.now() + int(unit.gap * NS)
-                await self._brake.wait(self._clock.now() + int(unit.gap * NS))
+                moment = self._clock.now() + int(unit.gap * NS)
+                due = None if due is None else moment
+                await self._brake.wait(moment if due is None else moment - AHEAD_NS)
+                if self._brake.on:
+                    return
+            if due is not None and self._ceiled(block):
+                await self._brake.wait(due)  # a ceiling counts what is sent
                 if self._brake.on:
                     return
             held = {arrival.seq: self._worst(arrival) for arrival in block}
@@ -112,7 +121,7 @@ class Sender:
         self, segment: Segment, block: Block, due: int | None, held: dict[int, int]
     ) -> None:
         """Send a block; each result takes its worst case out of `held`."""
-        queued = self._clock.now()
+        queued = max(self._clock.now(), due or 0)  # made ready ahead is not waiting
         block = self._allowed(segment, block, due, queued, held)
         if not block:
             await asyncio.sleep(0)  # a block that is not sent must not hold up the loop
@@ -125,13 +134,14 @@ class Sender:
                     worst = held.pop(each.seq)
                     self._note(segment, each, Outcome.INTERRUPTED, due, queued, worst)
                 return
+            start = Start(due, len(block))
             if len(block) == 1:  # a lone host needs no task of its own
-                await self._one(segment, block[0], due, queued, held, entered)
+                await self._one(segment, block[0], start, queued, held, entered)
                 return
             async with asyncio.TaskGroup() as group:
                 for each in block:
                     group.create_task(
-                        self._one(segment, each, due, queued, held, entered)
+                        self._one(segment, each, start, queued, held, entered)
                     )
         finally:
             for gate in entered.values():  # of those that never came to be sent
@@ -157,14 +167,17 @@ class Sender:
                 )  # fmt: skip
         return tuple(each for each in block if each.provider not in self.fuse.blown)
 
+    def _ceiled(self, block: Block) -> bool:
+        return any(each.provider in self._gates for each in block)
+
     async def _admitted(self, block: Block, entered: dict[str, Gate]) -> bool:
         """Wait for the gates of a block; False when the run stopped before they opened.
 
         All open before anything is sent: a block's hosts are asked at one moment.
         """
-        wanted = [each.provider for each in block if each.provider in self._gates]
-        if not wanted:
+        if not self._ceiled(block):
             return True
+        wanted = [each.provider for each in block if each.provider in self._gates]
         return await self._brake.unless_stopped(self._enter(wanted, entered))
 
     async def _enter(self, hosts: list[str], entered: dict[str, Gate]) -> None:
@@ -176,17 +189,17 @@ class Sender:
         self,
         segment: Segment,
         arrival: Arrival,
-        due: int | None,
+        start: Start,
         queued: int,
         held: dict[int, int],
         entered: dict[str, Gate],
     ) -> None:
-        worst_nusd = held.pop(arrival.seq)
+        due, worst_nusd = start.moment, held.pop(arrival.seq)
         self.in_flight += 1
         self.sent += 1
         gate = entered.pop(arrival.provider, None)
         try:
-            reply = await self._send(arrival)
+            reply = await self._send(arrival, start)
         except asyncio.CancelledError:
             # Cancelled from outside: the request was sent, so it still is a row.
             self._note(segment, arrival, Outcome.INTERRUPTED, due, queued, worst_nusd)
