@@ -19,7 +19,8 @@ LOOKS_INTO = {
 
 # A module imports only what stands before it. A name stands for a whole sub-room.
 ORDER = {
-    "scenarios": "request prompts form checks content scenario session load plan",
+    "scenarios": "request prompts form inside sandbox checks content scenario session "
+    "load plan",
     "data": "row timeline prices migrations foreign lock statements spool opening "
     "store query ledger export",
     "providers": "outcome reply secret provider usage sse dialect errors limits "
