@@ -137,7 +137,7 @@ def find() -> Sandbox:
             return made
         why = (ran.said.strip().splitlines() or [ran.fault or "it said nothing"])[-1]
     raise NoSandboxError(
-        f"no sandbox: bwrap could not start one here ({why[:200]}); it needs bubblewrap "
+        f"no sandbox: bwrap cannot start one here ({why[:200]}); it needs bubblewrap "
         "0.8 and unprivileged user namespaces, which some systems and containers forbid"
     )
 
