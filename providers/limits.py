@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from providers.secret import mask
+from providers.secret import Secret, hide
 
 MAX_WAIT_S = 86_400.0
 MAX_RESET_S = 366 * 86_400.0
@@ -24,19 +24,19 @@ _UNIT_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3,
 
 
 def rate_limits(
-    headers: Mapping[str, str], spelled: Iterable[str] = ()
+    headers: Mapping[str, str], secrets: Iterable[Secret] = ()
 ) -> dict[str, str] | None:
     """Return the rate-limit headers, names lower-cased, at most 24 of them.
 
-    Both are as they came but for keys (`spelled`, see `secret.forms`) and length.
+    Both are as they came but for keys (`secrets`) and length.
     Where a header says when a limit is reset, the seconds until then stand beside it
     under its name and `_s`.
     """
     if not _TELLS.search("\n".join(headers)):
         return None
-    spelled = tuple(spelled)
+    secrets = tuple(secrets)
     found = {
-        _clean(name.lower(), spelled): _clean(value, spelled)
+        _clean(name.lower(), secrets): _clean(value, secrets)
         for name, value in headers.items()
         if "ratelimit" in name.lower().replace("-", "") or "retry-after" in name.lower()
     }
@@ -173,9 +173,9 @@ def _now(headers: Mapping[str, str]) -> datetime:
     return _date(said.get("date", "")) or datetime.now(UTC)
 
 
-def _clean(text: str, spelled: Iterable[str]) -> str:
+def _clean(text: str, secrets: Iterable[Secret]) -> str:
     # Header bytes that are no UTF-8 come as lone surrogates, which no row takes.
-    return mask(text, spelled).encode("utf-8", "replace").decode()[:100]
+    return hide(text, secrets).encode("utf-8", "replace").decode()[:100]
 
 
 def _date(text: str) -> datetime | None:

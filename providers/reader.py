@@ -12,7 +12,7 @@ from providers.limits import rate_limits, retry_after
 from providers.outcome import BLAME, Blame, Flag, Outcome
 from providers.provider import Caps
 from providers.reply import Reply, Stamps, ToolCall, Usage
-from providers.secret import Secret, forms, mask, redact
+from providers.secret import Secret, forms, hide, mask, redact
 from providers.verdict import verdict
 
 EXCERPT_BYTES = 512
@@ -76,8 +76,7 @@ class Reader:
         `stamps` adds the moments that only the wire knows, `error` its words.
         """
         seen, answer, headers = self.seen, self.seen.answer, self.seen.headers
-        spelled = forms(self._secrets) if self._secrets else ()
-        waits = rate_limits(headers, spelled)
+        waits = rate_limits(headers, self._secrets)
         seen.end(at)
         outcome, problem = verdict(seen, self._dialect, ending)
         usage = plausible(seen, self._request_bytes)
@@ -85,7 +84,7 @@ class Reader:
         flags |= oddities(seen, outcome, usage, self._model)
         if conn_reused:
             flags.add(Flag.CONN_REUSED)
-        clean: Clean = partial(mask, spelled=spelled) if spelled else str
+        clean, of_text = self._cleaners()
         return Reply(
             outcome=outcome,
             blame=_blame(outcome, problem, conn_reused),
@@ -93,9 +92,11 @@ class Reader:
             stamps=self._stamps(at, stamps or {}),
             timeline=tuple(answer.timeline),
             usage=_clean_usage(usage, clean),
-            content=clean("".join(answer.content)),
-            reasoning=clean("".join(answer.reasoning)),
-            tool_calls=tuple(_clean_call(call, clean) for call in answer.calls.whole()),
+            content=of_text("".join(answer.content)),
+            reasoning=of_text("".join(answer.reasoning)),
+            tool_calls=tuple(
+                _clean_call(call, of_text) for call in answer.calls.whole()
+            ),
             n_comments=seen.n_blank + (seen.sse.comments if seen.sse else 0),
             bytes_received=seen.bytes,
             http_status=seen.status,
@@ -135,6 +136,18 @@ class Reader:
         if outcome not in {Outcome.WRONG_ANSWER_TYPE, Outcome.PROTOCOL_ERROR}:
             return None
         return self.seen.opening.decode("utf-8", "replace")
+
+    def _cleaners(self) -> tuple[Clean, Clean]:
+        """Return what cleans a short text that is stored, and a long one that is not.
+
+        A long one is only searched for whole keys, which takes less time.
+        """
+        if not self._secrets:
+            return str, str
+        return (
+            partial(hide, secrets=self._secrets),
+            partial(mask, spelled=forms(self._secrets)),
+        )
 
     def _excerpt(self, text: str | None) -> str | None:
         if not text:

@@ -6,15 +6,11 @@ import html
 import json
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NoReturn
 from urllib.parse import quote, quote_plus
 
-MASK = "***"
-SHORTEST = 6
-"""A spelling below this many characters is not masked: it would blank plain words."""
-
-TELLING = 12
-"""So many successive characters of a key tell of it."""
+from providers.disguise import MASK, SHORTEST, Disguises, base64_within
 
 _KEPT = r"\g<kept>" + MASK
 _PATTERNS = (
@@ -42,7 +38,7 @@ class Secret:
 
     def __init__(self, value: str) -> None:
         self._value = value
-        self._disguises: list[re.Pattern[str]] | None = None
+        self._disguises: Disguises | None = None
         self.spelled = frozenset(
             form
             for word in _words(value)
@@ -57,16 +53,12 @@ class Secret:
     def masked(self, text: str) -> str:
         """Replace the key in a short text, however each character of it is escaped.
 
-        A part of it of `TELLING` characters or more counts as the key.
+        A part of it that tells of it counts as the key (`disguise.TELLING`).
         """
-        words = [word for word in _words(self._value) if len(word) >= SHORTEST]
         if self._disguises is None:
-            self._disguises = [_disguised(word) for word in words]
-        for pattern in self._disguises:
-            text = pattern.sub(MASK, text)
-        for word in words:
-            text = _without_parts(text, word)
-        return text
+            words = (word for word in _words(self._value) if len(word) >= SHORTEST)
+            self._disguises = Disguises(words)
+        return self._disguises.masked(text)
 
     def __repr__(self) -> str:
         return MASK
@@ -122,59 +114,11 @@ def _forms(key: str) -> set[str]:
 
 
 def _base64(raw: bytes) -> Iterator[str]:
-    """Yield the base64 of some bytes, alone and as part of a longer text.
-
-    Three bytes are four letters, so what it looks like within a text depends on
-    where it begins. The letters at either end that hold bits of its neighbours are
-    left out: at most half a byte of the key is in each.
-    """
+    """Yield the base64 of some bytes, alone and as part of a longer text."""
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         alone = encode(raw).decode()
         yield from (alone, alone.rstrip("="))
-        for before in range(3):
-            letters = encode(bytes(before) + raw).decode()
-            yield letters[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6]
-
-
-def _disguised(word: str) -> re.Pattern[str]:
-    """Return what finds a word, each character as it is or escaped in some way.
-
-    As JSON, URLs, pages and hex dumps do, also within each other, with white space
-    between the characters. Repetitions have a bound or give nothing back, so that the
-    time is in proportion to the text whatever a host sends.
-    """
-    return re.compile("".join(map(_one_of, word)), re.IGNORECASE)
-
-
-def _one_of(character: str) -> str:
-    code = ord(character)
-    octets = character.encode("utf-8", "surrogateescape")
-    ways = {
-        re.escape(character),
-        rf"\\{{1,8}}u{code:04x}",
-        "".join(rf"(?:%(?:25){{0,4}}|\\{{1,8}}x){octet:02x}" for octet in octets),
-        "".join(f"{octet:02x}" for octet in octets),
-        f"&(?:amp;){{0,4}}#0{{0,6}}{code};",
-        f"&(?:amp;){{0,4}}#x0{{0,6}}{code:x};",
-        re.escape(html.escape(character)),
-    }
-    way = f"(?:{'|'.join(sorted(ways, key=len, reverse=True))})"
-    # The gap before a space has taken what stands there unescaped.
-    gap = r"(?:\s|\\{1,8}[nrt])*+"
-    return f"{way}*+{gap}" if character.isspace() else way + gap
-
-
-def _without_parts(text: str, word: str) -> str:
-    """Replace every part of a word that is long enough to tell it."""
-    for begin in range(len(word) - TELLING + 1):
-        at = text.find(word[begin : begin + TELLING])
-        while at >= 0:
-            end, last = at + TELLING, begin + TELLING
-            while last < len(word) and text[end : end + 1] == word[last]:
-                end, last = end + 1, last + 1
-            text = text[:at] + MASK + text[end:]
-            at = text.find(word[begin : begin + TELLING])
-    return text
+    yield from base64_within(raw)
 
 
 def mask(text: str, spelled: Iterable[str]) -> str:
@@ -185,28 +129,26 @@ def mask(text: str, spelled: Iterable[str]) -> str:
     return text
 
 
-def redact(text: str, secrets: Iterable[Secret] = ()) -> str:
-    """Replace known keys, in any usual encoding, and anything shaped like a key.
+def hide(text: str, secrets: Iterable[Secret]) -> str:
+    """Replace known keys in a short text, in any usual encoding, and nothing else.
 
     The text may have been cut off: at its end the beginning of a key is one too.
     """
-    secrets = tuple(secrets)
-    spelled = forms(secrets)
-    text = _mask_end(mask(text, spelled), spelled)
+    return _hidden(text, tuple(secrets))
+
+
+@lru_cache(maxsize=256)
+def _hidden(text: str, secrets: tuple[Secret, ...]) -> str:
+    """Do what `hide` does: hosts name one model, or make one error, again and again."""
+    text = mask(text, forms(secrets))
     for secret in secrets:
         text = secret.masked(text)
-    for pattern, kept in _PATTERNS:
-        text = pattern.sub(kept, text)
     return text
 
 
-def _mask_end(text: str, spelled: Iterable[str]) -> str:
-    """Replace what a text ends with if a key begins so."""
-    longest = 0
-    for form in spelled:
-        end = text[1 - len(form) :]
-        at = end.find(form[:SHORTEST])
-        while at >= 0 and not form.startswith(end[at:]):
-            at = end.find(form[:SHORTEST], at + 1)
-        longest = max(longest, len(end) - at if at >= 0 else 0)
-    return text[:-longest] + MASK if longest else text
+def redact(text: str, secrets: Iterable[Secret] = ()) -> str:
+    """Do what `hide` does, and replace anything that is shaped like a key."""
+    text = hide(text, secrets)
+    for pattern, kept in _PATTERNS:
+        text = pattern.sub(kept, text)
+    return text

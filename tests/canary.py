@@ -1,12 +1,14 @@
 """A key to look for: every way it may be spelled, and every place it may hide in."""
 
 import base64
+import html
 import re
 import sqlite3
 import zlib
+from collections import defaultdict
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 # No prefix that is known for keys: only its value can give it away.
 KEY = "CANARY+7/Zq~9.Kx-31_hunter2=end"
@@ -37,6 +39,37 @@ def spellings(key=KEY):
     }
 
 
+def disguises(key=KEY):
+    """Return ways to give a key back a character at a time, by name.
+
+    None has a quotation mark or a line end: each may stand in a JSON text as it is.
+    """
+    raw = key.encode()
+    folded = base64.b64encode(b"user:" + raw).decode()
+    return {
+        "percent": "".join(f"%{byte:02X}" for byte in raw),
+        "escapes": "".join(f"\\u{byte:04x}" for byte in raw),
+        "escapes twice": "".join(f"\\\\u{byte:04x}" for byte in raw),
+        "entities": "".join(f"&#{byte};" for byte in raw),
+        "colon hex": raw.hex(":"),
+        "spaced hex": " ".join(f"0x{byte:02X}" for byte in raw),
+        "base64 folded": "\\n".join(folded[at : at + 16] for at in range(0, 48, 16)),
+        "spaced": " ".join(key),
+    }
+
+
+def plainly(data):
+    """Return some bytes as each disguise would have them read, one after the other."""
+    text = data.decode("latin-1")
+    decoded = unquote(html.unescape(text), encoding="latin-1")
+    decoded = re.sub(
+        r"\\+u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), decoded
+    )
+    close = re.sub(r"\s|\\+n", "", decoded)
+    dumped = re.sub(r"0x|[:\s]", "", text).lower()
+    return "\n".join([decoded, close, dumped]).encode("utf-8", "replace")
+
+
 def needles(key=KEY):
     """Return bytes that no output may hold."""
     whole = spellings(key).values()
@@ -50,8 +83,9 @@ NEEDLES = needles()
 
 
 def leaks(data):
-    """Return what of the key is in some bytes or text."""
+    """Return what of the key is in some bytes or text, in any disguise."""
     data = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
+    data += plainly(data)
     return sorted(needle for needle in NEEDLES if needle in data)
 
 
@@ -94,15 +128,19 @@ def in_folder(folder: Path, seen=None, look=inflated):
 
 def in_cells(db: Path):
     """Return the columns of a database in which any of the key is."""
-    found = set()
+    return {name for name, cells in columns(db).items() if leaks(cells)}
+
+
+def columns(db: Path):
+    """Return the texts of each column of a database, one after the other."""
+    found = defaultdict(list)
     with closing(sqlite3.connect(f"file:{db}?mode=ro", uri=True)) as conn:
         for table in ("runs", "requests", "checks"):
             cursor = conn.execute(f"SELECT * FROM {table}")
             names = [column[0] for column in cursor.description]
             for line in cursor:
-                found |= {
-                    name
-                    for name, cell in zip(names, line, strict=True)
-                    if isinstance(cell, str | bytes) and leaks(cell)
-                }
-    return found
+                for name, cell in zip(names, line, strict=True):
+                    if isinstance(cell, str | bytes):
+                        raw = cell if isinstance(cell, bytes) else cell.encode()
+                        found[name].append(raw)
+    return {name: b"\n\0".join(cells) for name, cells in found.items()}

@@ -23,10 +23,10 @@ ORDER = {
     "code own checks content scenario session load plan",
     "data": "row timeline prices migrations foreign lock statements spool opening "
     "store query ledger export",
-    "providers": "outcome reply secret provider usage sse dialect errors limits "
-    "generic ourtoken openrouter zai registry lenient calls plainchunk alike plain "
-    "answer intake verdict audit reader chunks tap post egress failure resolver line "
-    "turnstile exchange wire simulator",
+    "providers": "outcome reply disguise secret provider usage sse dialect errors "
+    "limits generic ourtoken openrouter zai registry lenient calls plainchunk alike "
+    "plain answer intake verdict audit reader chunks tap post egress failure "
+    "resolver line turnstile exchange wire simulator",
     "providers.simulator": "profile faults player catalogue bill truth cache asked "
     "prose values answer pace refusal frames script director host serve spawn "
     "metronome __main__",

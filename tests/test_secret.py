@@ -86,7 +86,8 @@ def test_the_key_within_a_header_is_a_key_too(header, echoed):
 
 @pytest.mark.parametrize("n", range(6, len(KEY)))
 def test_a_key_cut_off_by_the_end_of_a_text_is_masked(n):
-    assert redact(f"the key {KEY[:n]}", [Secret(KEY)]) == f"the key {MASK}"
+    said = redact(f"the key {KEY[:n]}", [Secret(KEY)])
+    assert said.rstrip() == f"the key {MASK}"
 
 
 def test_the_start_of_a_key_within_a_text_is_left():

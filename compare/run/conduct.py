@@ -21,7 +21,7 @@ from compare.run.resume import Resumed
 from compare.run.tally import Sending, Tally
 from data.row import CheckRow, Row, RunRow
 from data.store import Store
-from providers.secret import forms, mask
+from providers.secret import hide
 from scenarios.plan import plan_hash
 
 Judge = Callable[[Health | None, int, str | None, str], tuple[str, str]]
@@ -167,9 +167,9 @@ def _now() -> str:
 
 
 def _run_row(run: Run, floor: str | None) -> RunRow:
-    secrets = (secret for provider in run.providers for secret in provider.secrets)
+    secrets = tuple(key for provider in run.providers for key in provider.secrets)
     # A key may stand in the job by mistake: in `extra_body`, a tag, a model's name.
-    hidden = partial(mask, spelled=forms(secrets))
+    hidden = partial(hide, secrets=secrets)
     priced = {name: msgspec.to_builtins(p) for name, p in run.job.prices.items()}
     return RunRow(
         run_id=run.run_id,

@@ -12,7 +12,8 @@ from data.row import CheckRow, Row
 from providers.outcome import Flag, Outcome
 from providers.provider import Provider
 from providers.reply import Reply, Usage
-from scenarios.checks import Answer, Check, judge
+from providers.secret import hide
+from scenarios.checks import Answer, Check, Verdict, judge
 from scenarios.request import Arrival, Request
 
 NO_COST = Cost(
@@ -217,6 +218,7 @@ def _load(result: Result) -> str:
 def _checked(result: Result, context: Context) -> list[CheckRow]:
     """Return a line for each check; an answer that never came passes none."""
     arrival, reply = result.arrival, result.reply
+    provider = context.providers[arrival.provider]
     lines: list[CheckRow] = []
     answer = Answer(
         content=reply.content,
@@ -232,10 +234,16 @@ def _checked(result: Result, context: Context) -> list[CheckRow]:
                 name=check.name,
                 passed=None if verdict is None or verdict.passed is None
                 else int(verdict.passed),
-                detail=verdict.detail if verdict else f"no answer: {reply.outcome}",
+                detail=_detail(verdict, provider) if verdict
+                else f"no answer: {reply.outcome}",
             )
         )  # fmt: skip
     return lines
+
+
+def _detail(verdict: Verdict, provider: Provider) -> str | None:
+    """Return why a check was not passed; it may quote the answer, and so a key."""
+    return hide(verdict.detail, provider.secrets) if verdict.detail else verdict.detail
 
 
 def _json(value: object) -> str:

@@ -47,9 +47,10 @@ from compare.cli.main import main
 main()
 """
 UNGUARDED = """
-import providers.limits, providers.reader, compare.run.conduct
-for module in (providers.limits, providers.reader, compare.run.conduct):
-    for name in ("mask", "redact"):
+import providers.limits, providers.reader, compare.run.conduct, compare.run.measure
+for module in (providers.limits, providers.reader, compare.run.conduct,
+               compare.run.measure):
+    for name in ("mask", "hide", "redact"):
         if hasattr(module, name):
             setattr(module, name, lambda text, *_, **__: text)
 from compare.cli.main import main
