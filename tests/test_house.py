@@ -35,7 +35,8 @@ ORDER = {
     "compare": "run judge show serve cli",
     "compare.run": "mistakes clock calm budget gate hosts choose money config record "
     "rest prepare descriptors fuse brake sender engine monitor calibrate course "
-    "measure tally attend letters lost worker fleet resume conduct claims selftest",
+    "measure tally attend letters lost worker fleet resume grade conduct claims "
+    "selftest",
     "compare.judge": "tally kind frame stats sample summary blocks resample pair "
     "estimate contrast depth definitions comparable caveats notes comparison "
     "threshold grammar evidence gates live lines validity "
