@@ -230,6 +230,13 @@ def m002(db: Database) -> None:
     db.execute("ALTER TABLE runs ADD COLUMN resumed TEXT NOT NULL DEFAULT '[]'")
 
 
+@migrations()
+def m003(db: Database) -> None:
+    """Let a check have a score, and keep the answer that it waits to be made of."""
+    db.execute("ALTER TABLE checks ADD COLUMN score REAL")
+    db.execute("ALTER TABLE checks ADD COLUMN answer TEXT")
+
+
 def upgrade(conn: sqlite3.Connection, path: Path) -> None:
     """Bring an empty database or one of ours to the newest schema, or change nothing.
 

@@ -189,6 +189,30 @@ def checks(db: sqlite3.Connection, run_id: str) -> list[CheckRow]:
     return list(_read(db, CheckRow, "checks", tail, run_id))
 
 
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """A check that waits to be made, of an answer as JSON."""
+
+    check: CheckRow
+    scenario: str
+    case_id: str
+    answer: str
+
+
+def waiting(db: sqlite3.Connection, run_id: str) -> Iterator[Waiting]:
+    """Yield the checks of a run that wait, in order of `seq` and name."""
+    sql = """SELECT c.seq, c.name, r.scenario, r.case_id, c.answer
+        FROM checks c JOIN requests r ON r.run_id = c.run_id AND r.seq = c.seq
+        WHERE c.run_id = ? AND c.passed IS NULL AND c.answer IS NOT NULL
+        ORDER BY c.seq, c.name"""
+    for seq, name, scenario, case_id, answer in ask(db, sql, (run_id,)):
+        yield Waiting(
+            check=CheckRow(run_id=run_id, seq=seq, name=name, passed=None),
+            scenario=scenario,
+            case_id=case_id,
+            answer=answer,
+        )
+
+
 def seqs(db: sqlite3.Connection, run_id: str) -> set[int]:
     """Return the `seq` of every stored request: what a resumed run need not send.
 

@@ -110,6 +110,9 @@ class CheckRow(msgspec.Struct, frozen=True, kw_only=True):
     """One check of one request: a line of the table `checks`.
 
     `passed` is 1, 0, or None when the check could not be made (`detail` says why).
+    `score`, 0 to 1, is the share of its parts that were right; None: it has no parts.
+    `answer`, JSON of an Answer, is kept of a check that waits for the end of the run,
+    and of one that waited and was not passed.
     """
 
     run_id: str
@@ -117,6 +120,8 @@ class CheckRow(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     passed: int | None
     detail: str | None = None
+    score: float | None = None
+    answer: str | None = None
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):

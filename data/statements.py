@@ -67,3 +67,12 @@ DELETE_RUN = [
     f"DELETE FROM {table} WHERE run_id = ?"  # noqa: S608 - names of ours
     for table in ("checks", "requests", "runs")
 ]
+JUDGE_CHECK = """UPDATE checks SET passed = ?, detail = ?, score = ?, answer = ?
+    WHERE run_id = ? AND seq = ? AND name = ?"""
+# An answer that fails a check is not accepted; while one waits it is not known.
+JUDGE_REQUEST = """UPDATE requests SET (passed, score) = (
+        SELECT CASE WHEN min(passed) = 0 THEN 0
+                WHEN count(passed) = count(*) THEN 1 END,
+            avg(coalesce(score, passed))
+        FROM checks WHERE run_id = requests.run_id AND seq = requests.seq
+    ) WHERE run_id = ? AND seq = ?"""

@@ -25,6 +25,8 @@ from data.statements import (
     INSERT_CHECK,
     INSERT_REQUEST,
     INSERT_RUN,
+    JUDGE_CHECK,
+    JUDGE_REQUEST,
     KEPT,
     RESUME_RUN,
 )
@@ -83,6 +85,11 @@ class Store:
             ) from None
 
     @property
+    def path(self) -> Path:
+        """Return the database's file."""
+        return self._path
+
+    @property
     def failed(self) -> StoreError | None:
         """Return what keeps records from being stored; None while all is well."""
         facts = []
@@ -124,6 +131,16 @@ class Store:
         """
         going = ("running", None, "[]", None)
         self._do((RESUME_RUN, (*going, resumed, run_id)))
+
+    def judged(self, checks: Sequence[CheckRow]) -> None:
+        """Store what came of checks that waited, and what their requests are worth."""
+        ops: list[Op] = []
+        for check in checks:
+            key = (check.run_id, check.seq)
+            told = (check.passed, check.detail, check.score, check.answer)
+            ops.append((JUDGE_CHECK, (*told, *key, check.name)))
+            ops.append((JUDGE_REQUEST, key))
+        self._do(*ops)
 
     def end_run(
         self,

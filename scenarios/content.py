@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from scenarios.checks import Check
+from scenarios.checks import Check, tools_of
 from scenarios.form import nearest
 from scenarios.prompts import places
 from scenarios.request import Effort, Message, ScenarioError
@@ -238,9 +238,10 @@ def _tool_faults(scenario: Scenario, case: Case) -> Iterator[str]:
     if scenario.request.tool_choice is not None and not tools:
         yield "request.tool_choice is set without tools; add request.tools"
     for check in (*scenario.checks, *case.checks):
-        if check.tool and check.tool not in names:
-            remedy = nearest(check.tool, names) if names else "add request.tools"
-            yield f"a check expects the tool {check.tool!r}; {remedy}"
+        for word in tools_of(check):
+            if word not in names:
+                remedy = nearest(word, names) if names else "add request.tools"
+                yield f"a check expects the tool {word!r}; {remedy}"
 
 
 def _wanted(scenario: Scenario, case: Case) -> set[str]:

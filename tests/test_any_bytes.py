@@ -17,7 +17,7 @@ from fuzz.seeds import BODIES
 from fuzz.tape import read, tape
 from providers.reader import Reader
 from providers.registry import dialect
-from scenarios.checks import Check
+from scenarios import checks
 from scenarios.load import Load
 from scenarios.plan import Plan, segments
 from scenarios.scenario import load
@@ -29,7 +29,7 @@ CONTEXT = Context(
     origin=0,
     providers={"host": provider("http://127.0.0.1/v1")},
     prices={},
-    checks=lambda *_: (Check(name="c", kind="contains", text="x"),),
+    checks=lambda *_: (checks.compile({"kind": "contains", "text": "x"}, "here"),),
     seed=0,
 )
 

@@ -1,4 +1,5 @@
 import json
+import sys
 
 import pytest
 from hypothesis import given, settings
@@ -22,6 +23,9 @@ EVERY_KIND = [
     {"kind": "json", "keys": ["a"]},
     CALL,
     {"kind": "min_chars", "chars": 3},
+    {"kind": "number", "value": 4},
+    {"kind": "json_schema", "schema": {"type": "object", "required": ["a"]}},
+    {"kind": "tool_calls", "calls": [{"tool": "book", "others": True}] * 2},
 ]
 
 
@@ -52,6 +56,34 @@ def passed(table, content="", *calls):
         ({"kind": "json"}, '{"a": {"b": 1}}', ""),
         ({"kind": "json", "keys": ["a", "b"]}, '{"b":1,"a":2,"c":3}', '{"a":1}'),
         ({"kind": "json", "keys": ["a"]}, '{"a": null}', '["a"]'),
+        ({"kind": "number", "value": 42}, "6 x 7 = 42.", "42 or 43"),
+        ({"kind": "number", "value": -1234.5}, "It is -1,234.5", "It is 1,234.5"),
+        ({"kind": "number", "value": 1e9}, "1e9", "none"),
+        ({"kind": "number", "value": 3.14, "tolerance": 0.01}, "3.1416", "3.16"),
+        (
+            {"kind": "number", "value": 200, "tolerance": 0.1, "relative": True},
+            "about 219",
+            "about 221",
+        ),
+        ({"kind": "number", "value": 1}, "1", "9" * 400),
+        (
+            {
+                "kind": "json_schema",
+                "schema": {"properties": {"a": {"type": "number"}}},
+            },
+            '{"a": 1}',
+            '{"a": "1"}',
+        ),
+        (
+            {"kind": "json_schema", "schema": {"enum": ["x"]}},
+            '"x"',
+            'It is "x"',
+        ),
+        (
+            {"kind": "json_schema", "schema": {"type": "string", "format": "date"}},
+            '"2026-02-28"',
+            '"2026-02-30"',
+        ),
     ],
 )
 def test_each_kind_passes_and_fails(table, good, bad):
@@ -82,6 +114,72 @@ def test_a_tool_call_is_held_to_name_arguments_and_number(calls, wanted):
 def test_more_calls_may_be_allowed_and_arguments_left_open():
     table = {"kind": "tool_call", "tool": "book"}
     assert passed(table, "", ("cook", "{}"), ("book", '{"x": 1}'))
+
+
+ROME = ("book", '{"place": "Rome", "guests": 4}')
+BERN = ("book", '{"place": "Bern", "guests": 2}')
+BOTH = {
+    "kind": "tool_calls",
+    "calls": [
+        {"tool": "book", "arguments": {"place": ["Bern", "Berne"], "guests": [2, 4]}},
+        {"tool": "book", "arguments": {"place": ["Rome", "Bern"], "guests": [4, 2]}},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("calls", "wanted"),
+    [
+        ([ROME, BERN], True),
+        ([BERN, ROME], True),
+        ([BERN, BERN], True),  # each fits both, so each has one of its own
+        ([ROME, ROME], False),
+        ([ROME], False),
+        ([ROME, BERN, BERN], False),
+        ([ROME, ("book", '{"place": "Bern"}')], False),
+        ([ROME, ("book", '{"place": "Bern", "guests": 2, "day": 1}')], False),
+        ([ROME, ("book", "[2]")], False),
+        ([ROME, ("cook", BERN[1])], False),
+    ],
+)
+def test_calls_side_by_side_are_a_set(calls, wanted):
+    assert passed(BOTH, "", *calls) is wanted
+
+
+def test_an_argument_that_may_be_null_may_be_left_out():
+    calls = [{"tool": "t", "arguments": {"a": [1], "b": [None, 2]}}]
+    table = {"kind": "tool_calls", "calls": calls}
+    for text in ('{"a": 1}', '{"a": 1, "b": null}', '{"a": 1, "b": 2}'):
+        assert passed(table, "", ("t", text))
+    assert not passed(table, "", ("t", '{"a": 1, "b": 3}'))
+    assert not passed(table, "", ("t", '{"b": 2}'))
+
+
+def test_that_no_tool_is_called_can_be_asked_for():
+    table = {"kind": "tool_calls", "calls": []}
+    assert passed(table, "It is four.")
+    assert not passed(table, "", ROME)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "no such type"},
+        {"$ref": "http://127.0.0.1:9/schema.json"},
+        {"$ref": "file:///etc/passwd"},
+        {"$ref": "#/nowhere"},
+        {"pattern": "("},
+    ],
+)
+def test_a_schema_that_is_none_or_would_be_fetched_is_refused(schema):
+    with pytest.raises(ScenarioError, match=r"here\.schema: .*without references"):
+        checks.compile({"kind": "json_schema", "schema": schema}, "here")
+
+
+def test_a_schema_without_the_library_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "jsonschema_rs", None)
+    with pytest.raises(ScenarioError, match=r"head-to-head\[quality\]"):
+        checks.compile({"kind": "json_schema", "schema": {"title": "new"}}, "here")
 
 
 def test_true_is_not_one():
@@ -147,6 +245,8 @@ def test_a_nested_repeat_takes_no_time():
         ({"kind": "contians", "text": "x"}, "did you mean contains"),
         ({"kind": "contains"}, "here: a contains check needs 'text'"),
         ({"kind": "contains", "text": ""}, "needs 'text'"),
+        ({"kind": "number"}, "needs 'value'"),
+        ({"kind": "tool_calls", "calls": [{"tol": "x"}]}, "unknown field `tol`"),
         ({"kind": "contains", "text": 5}, "here.text: Expected `str`, got `int`"),
         (
             {"kind": "contains", "text": "x", "txt": 1},

@@ -46,8 +46,7 @@ from providers.simulator.catalogue.index import CATALOGUE
 from providers.simulator.faults import FAULTS
 from providers.simulator.profile import PROFILES
 from scenarios import scenario as scenes
-from scenarios.checks import _KINDS as CHECK_KINDS
-from scenarios.checks import Check
+from scenarios.checks import KINDS as CHECK_KINDS
 from scenarios.content import Ask, Prompt, Turns
 from scenarios.content import Deadlines as SceneDeadlines
 from scenarios.load import Load
@@ -377,7 +376,7 @@ def test_readme_and_cli_name_every_chart():
 def test_scenarios_explains_every_key_and_check():
     text = page("docs/scenarios.md")
     records = (Ask, Prompt, Turns, SceneDeadlines, scenes._File, scenes._CaseTable)
-    for record in (*records, scenes._Line, Check):
+    for record in (*records, scenes._Line, *CHECK_KINDS.values()):
         missing = set(record.__struct_fields__) - set(table(text))
         assert not missing, record
     assert set(CHECK_KINDS) <= set(table(section("docs/scenarios.md", "## Checks")))
@@ -417,7 +416,7 @@ def test_the_examples_of_jobs_scenarios_and_checks_are_valid(tmp_path):
     assert scenes.load(str(mine)).name == "capitals"
     check = fenced("toml", section("docs/scenarios.md", "## Checks"))[0]
     mine.write_text(f"{own}\n{check}")
-    assert [c.kind for c in scenes.load(str(mine)).checks] == ["regex"]
+    assert [c.name for c in scenes.load(str(mine)).checks] == ["regex"]
     lines.write_text(fenced("json", section("docs/scenarios.md", JSONL))[0])
     assert [case.id for case in scenes.load(str(lines)).cases] == ["1", "greet"]
     hosts = fenced("toml", section("docs/providers.md", "## Adding a host"))

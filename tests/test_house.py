@@ -19,7 +19,8 @@ LOOKS_INTO = {
 
 # A module imports only what stands before it. A name stands for a whole sub-room.
 ORDER = {
-    "scenarios": "request prompts form checks content scenario session load plan",
+    "scenarios": "request prompts form answer texts calls fences pages inside sandbox "
+    "code own checks content scenario session load plan",
     "data": "row timeline prices migrations foreign lock statements spool opening "
     "store query ledger export",
     "providers": "outcome reply disguise secret provider usage sse dialect errors "
@@ -34,7 +35,8 @@ ORDER = {
     "compare": "run judge show serve cli",
     "compare.run": "mistakes clock calm budget gate hosts choose money config record "
     "rest prepare descriptors fuse brake sender engine monitor calibrate course "
-    "measure tally attend letters lost worker fleet resume conduct claims selftest",
+    "measure tally attend letters lost worker fleet resume grade conduct claims "
+    "selftest",
     "compare.judge": "tally kind frame stats sample summary blocks resample pair "
     "estimate contrast accepted economy knee periods depth definitions comparable "
     "caveats notes comparison stored threshold grammar evidence gates live lines "
@@ -75,9 +77,10 @@ DOORS = {
     "numpy": {"compare.judge", "compare.show"},
     "click": {"compare.cli"},
     "rich": {"compare.cli", "compare.show"},
-    "uvloop": {"compare.cli", "compare.run.worker"},
-    "re2": {"scenarios.checks"},
     "jinja2": {"compare.show.report"},
+    "jsonschema_rs": {"scenarios.texts"},
+    "re2": {"scenarios.texts"},
+    "uvloop": {"compare.cli", "compare.run.worker"},
 }
 
 

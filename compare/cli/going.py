@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from compare.cli.gating import Guard
     from compare.cli.trust import Scales
     from compare.run.prepare import Run
     from compare.run.tally import Tally
-    from data.row import Row
+    from data.row import CheckRow, Row
     from data.store import Store
 
 
@@ -51,11 +53,40 @@ def conducted(
         if guard is not None:
             guard.add(row)
 
-    how |= {"judge": scales.judge, "watch": watch}
+    checked = Checked()
+    how |= {"judge": scales.judge, "watch": watch, "graded": checked.add}
     found: tuple[Tally, str | None] = run_loop(
         _shown(ready, store, guard, telling.ui, how)
     )
+    checked.tell()
     return found
+
+
+class Checked:
+    """What came of the checks that had waited for the end of a run."""
+
+    def __init__(self) -> None:
+        self._passed = self._failed = self._unknown = 0
+        self._why = ""
+
+    def add(self, made: "Sequence[CheckRow]") -> None:
+        """Count some."""
+        for check in made:
+            self._passed += check.passed == 1
+            self._failed += check.passed == 0
+            if check.passed is None:
+                self._unknown += 1
+                self._why = check.detail or ""
+
+    def tell(self) -> None:
+        """Say it, in a line, if there were any."""
+        from compare.show.words import plain
+
+        n = self._passed + self._failed + self._unknown
+        if n:
+            why = f", {self._unknown} not made: {plain(self._why)}" * bool(self._why)
+            text = f"{n} check{'s' * (n > 1)} after the run: {self._passed} passed{why}"
+            click.echo(text, err=True)
 
 
 async def _shown(

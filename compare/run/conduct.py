@@ -1,5 +1,6 @@
 """Conduct one run: its line in `runs`, its rows in the store, its tally."""
 
+import asyncio
 import datetime as dt
 import os
 import platform
@@ -14,6 +15,7 @@ import msgspec
 from compare.run.attend import Drive, attend
 from compare.run.engine import Engine
 from compare.run.fleet import spread
+from compare.run.grade import grade
 from compare.run.monitor import Health, Monitor, merged
 from compare.run.prepare import Run
 from compare.run.record import redacted
@@ -45,6 +47,7 @@ async def conduct(
     judge: Judge | None = None,
     floor: str | None = None,
     after: Resumed | None = None,
+    graded: Callable[[Sequence[CheckRow]], None] | None = None,
 ) -> tuple[Tally, str | None]:
     """Carry out a run and return its tally, and why it stopped early (or None).
 
@@ -53,7 +56,8 @@ async def conduct(
     be spent. `drive` makes the engine go; by default it runs the whole plan. `judge`
     says at the end what the run is worth; without it nobody does. `floor` is the
     bench's own error, JSON, None when it was not measured. `after` is what was there
-    of a run that is resumed.
+    of a run that is resumed. `graded` is told of the checks that are made when all is
+    sent, unless the run was interrupted: then they wait.
     """
     desk = _Desk(run, store, ready, watch)
     origin = perf_counter_ns() if after is None else after.origin()
@@ -79,6 +83,8 @@ async def conduct(
                 monitor=monitor,
             )
             health = monitor.health()
+        if stopped not in STATUS:
+            await asyncio.to_thread(grade, run, store, graded or (lambda _: None))
     finally:
         health = _whole(health, after)
         verdict = _judged(judge, health, desk.tally.lost_workers, stopped, resumed)

@@ -1,9 +1,11 @@
 """From a Reply to a Row: counts and gaps, the stream's label, the cost, the checks."""
 
 from collections.abc import Callable, Mapping, Sequence
+from math import fsum
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from compare.run.course import stream
 from compare.run.sender import Result
@@ -13,7 +15,7 @@ from providers.outcome import Flag, Outcome
 from providers.provider import Provider
 from providers.reply import Reply, Usage
 from providers.secret import hide
-from scenarios.checks import Answer, Check, Verdict, judge
+from scenarios.checks import CAP, Answer, Check, Verdict, is_late, judge
 from scenarios.request import Arrival, Request
 
 NO_COST = Cost(
@@ -51,7 +53,6 @@ def measure(result: Result, context: Context) -> tuple[Row, list[CheckRow]]:
     arrival, reply = result.arrival, result.reply
     provider = context.providers[arrival.provider]
     verdicts = _checked(result, context)
-    graded = [line.passed for line in verdicts if line.passed is not None]
     spent = _cost(reply, context.prices.get(provider.name))
     course = stream(reply, context.origin)
     row = Row(
@@ -68,8 +69,8 @@ def measure(result: Result, context: Context) -> tuple[Row, list[CheckRow]]:
         price_id=_price_id(context.prices.get(provider.name)),
         **_told(reply),
         flags=_json(sorted(_flags(result, course.get("stream_label"), spent))),
-        passed=min(graded) if graded else None,
-        score=sum(graded) / len(graded) if graded else None,
+        passed=_passed(verdicts),
+        score=_score(verdicts),
     )
     return row, verdicts
 
@@ -226,24 +227,47 @@ def _checked(result: Result, context: Context) -> list[CheckRow]:
         finish_reason=reply.finish_reason,
     )
     for check in context.checks(arrival.scenario, arrival.case):
-        verdict = judge(check, answer) if reply.outcome in ANSWERED else None
-        lines.append(
-            CheckRow(
-                run_id=context.run_id,
-                seq=arrival.seq,
-                name=check.name,
-                passed=None if verdict is None or verdict.passed is None
-                else int(verdict.passed),
-                detail=_detail(verdict, provider) if verdict
-                else f"no answer: {reply.outcome}",
-            )
-        )  # fmt: skip
+        line = CheckRow(
+            run_id=context.run_id, seq=arrival.seq, name=check.name, passed=None
+        )
+        if reply.outcome not in ANSWERED:
+            lines.append(replace(line, detail=f"no answer: {reply.outcome}"))
+        elif is_late(check) and answer.size <= CAP:
+            # Hidden before it is judged: a key that is echoed is never at rest.
+            kept = hide(_json(answer), provider.secrets)
+            waits = "waits for the end of the run"
+            lines.append(replace(line, detail=waits, answer=kept))
+        else:
+            lines.append(_judged(line, judge(check, answer), provider))
     return lines
 
 
-def _detail(verdict: Verdict, provider: Provider) -> str | None:
-    """Return why a check was not passed; it may quote the answer, and so a key."""
-    return hide(verdict.detail, provider.secrets) if verdict.detail else verdict.detail
+def _judged(line: CheckRow, verdict: Verdict, provider: Provider) -> CheckRow:
+    """Return a line with its verdict; what that quotes of the answer may be a key."""
+    return replace(
+        line,
+        passed=None if verdict.passed is None else int(verdict.passed),
+        detail=verdict.detail and hide(verdict.detail, provider.secrets),
+        score=verdict.score,
+    )
+
+
+def _passed(lines: Sequence[CheckRow]) -> int | None:
+    """Return 0 if any check failed, 1 if all passed, None if that is not known yet."""
+    found = [line.passed for line in lines]
+    if not found or 0 in found:
+        return 0 if found else None
+    return None if None in found else 1
+
+
+def _score(lines: Sequence[CheckRow]) -> float | None:
+    """Return the mean score of the checks that were made."""
+    scores = [
+        line.passed if line.score is None else line.score
+        for line in lines
+        if line.passed is not None
+    ]
+    return fsum(scores) / len(scores) if scores else None
 
 
 def _json(value: object) -> str:

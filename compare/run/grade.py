@@ -1,0 +1,65 @@
+"""After the measured part: make the checks that waited for its end."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
+from itertools import islice
+
+import msgspec
+
+from compare.run.prepare import Run
+from data import query
+from data.query import Waiting
+from data.row import CheckRow
+from data.store import Store
+from scenarios.checks import Answer, Verdict, judge
+from scenarios.scenario import checks_of
+
+BATCH = 64
+
+Verdicts = Callable[[Sequence[CheckRow]], None]
+
+
+def grade(run: Run, store: Store, told: Verdicts) -> None:
+    """Make every check of a run that waits, and store what came of it.
+
+    `told` is given the checks as they are made. One that is skipped goes on waiting:
+    its answer is kept, as is that of one which was not passed.
+    """
+    store.flush()
+    with (
+        closing(query.open_reader(store.path)) as db,
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+    ):
+        waiting = query.waiting(db, run.run_id)
+        while batch := list(islice(waiting, BATCH)):
+            made = list(pool.map(partial(_made, run), batch))
+            store.judged(made)
+            told(made)
+
+
+def waits(run: Run, store: Store) -> int:
+    """Return how many checks of a run wait."""
+    store.flush()
+    with closing(query.open_reader(store.path)) as db:
+        return sum(1 for _ in query.waiting(db, run.run_id))
+
+
+def _made(run: Run, waiting: Waiting) -> CheckRow:
+    verdict = _verdict(run, waiting)
+    return msgspec.structs.replace(
+        waiting.check,
+        passed=None if verdict.passed is None else int(verdict.passed),
+        detail=verdict.detail,
+        score=verdict.score,
+        answer=None if verdict.passed else waiting.answer,
+    )
+
+
+def _verdict(run: Run, waiting: Waiting) -> Verdict:
+    (scene,) = (s for s in run.plan.scenarios if s.name == waiting.scenario)
+    named = {check.name: check for check in checks_of(scene, waiting.case_id)}
+    answer = msgspec.json.decode(waiting.answer, type=Answer)
+    return judge(named[waiting.check.name], answer)
