@@ -10,6 +10,7 @@ from providers.dialect import Delta, Dialect, Problem
 from providers.outcome import Blame, Flag, Outcome
 from providers.plainchunk import PlainChunk
 from providers.reply import Kind, Usage
+from providers.usage import completed
 
 OTHER, CONTENT, REASONING, TOOL = Kind  # a lookup on an enum is slow, and this is hot
 
@@ -200,16 +201,23 @@ class Answer:
             )
 
     def _take_usage(self, at: int, new: Usage, *, odd: bool) -> None:
-        """Keep the last usage; note when there were several and how they differ."""
-        if self.usage is not None:
-            self._compare(self.usage.completion_tokens or 0, new.completion_tokens or 0)
+        """Keep the last word on each count; note when there were several of one."""
+        old = self.usage
+        if old is not None:
+            self._compare(old.completion_tokens, new.completion_tokens)
             if Flag.USAGE_CUMULATIVE in self.flags:
                 new = msgspec.structs.replace(new, source="per_chunk")
+            if not odd:
+                current = self.stamps["usage"] >= self.stamps.get("last_token", 0)
+                new = completed(new, old, current=current)
         self.usage = new
         self.usage_odd |= odd
         self.stamps["usage"] = at
 
-    def _compare(self, before: int, after: int) -> None:
+    def _compare(self, before: int | None, after: int | None) -> None:
+        if (before is None) != (after is None):
+            return  # one leaves out what the other states
+        before, after = before or 0, after or 0
         if after < before:
             self.flags.add(Flag.USAGE_DECREASING)
         elif after > before:

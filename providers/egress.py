@@ -2,7 +2,7 @@
 
 import ipaddress
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +12,11 @@ from providers.tap import CURRENT
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_OWN_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")
+_COMPATIBLE = ipaddress.ip_network("::/96")
+# Where an IPv4 address may stand in the octets of one of a network's own translator, by
+# the length of its prefix: /48, /56, /64, /96 (RFC 6052, section 2.2; RFC 8215).
+_EMBEDDED = ((6, 7, 9, 10), (7, 9, 10, 11), (9, 10, 11, 12), (12, 13, 14, 15))
 # What Python 3.11 takes for global and RFC 6890 and RFC 3879 do not.
 _SPECIAL = (ipaddress.ip_network("192.0.0.0/24"), ipaddress.ip_network("fec0::/10"))
 
@@ -29,7 +34,7 @@ def refusal(provider: Provider, address: str) -> str | None:
     What counts is the address of the proxy, where there is one.
     """
     ip = plain(address)
-    if ip.is_link_local:
+    if any(each.is_link_local for each in _behind(ip)):
         return f"{provider.name}: {ip} is a link-local address; none is ever connected"
     if provider.allow_private or public(ip):
         return None
@@ -50,6 +55,23 @@ def plain(text: str) -> Address:
     if ip in _NAT64:
         return ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
     return ip.ipv4_mapped or ip.sixtofour or ip
+
+
+def _behind(ip: Address) -> Iterator[Address]:
+    """Yield an address, and each IPv4 one that a translator or a tunnel may make of it.
+
+    Those of `plain` are certain, these are not: the address itself is judged as well.
+    """
+    yield ip
+    if not isinstance(ip, ipaddress.IPv6Address):
+        return
+    if ip.teredo is not None:
+        yield from ip.teredo
+    if ip in _OWN_NAT64:
+        for places in _EMBEDDED:
+            yield ipaddress.IPv4Address(bytes(ip.packed[at] for at in places))
+    if ip in _COMPATIBLE:
+        yield ipaddress.IPv4Address(ip.packed[12:])
 
 
 def public(ip: Address) -> bool:

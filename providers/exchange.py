@@ -184,14 +184,16 @@ class Exchange:
         if tape.headers is None:
             patience = limits.headers if self._stream else limits.first_token
             return Outcome.TIMEOUT_HEADERS if waited > patience else None
-        if not self._stream or self._reader.seen.finished:
-            return None
-        return self._stalled(now, waited)
+        return None if self._reader.seen.finished else self._stalled(now, waited)
 
     def _stalled(self, now: int, waited: float) -> Outcome | None:
-        """Return which deadline of a stream's tokens has passed, if one has."""
+        """Return which deadline of a body has passed, if one has.
+
+        In a stream tokens and data events count, in a body that was to be whole bytes.
+        """
         seen, limits = self._reader.seen, self._deadlines
-        if seen.begun or seen.error:
+        bytes_count = not self._stream and seen.sse is None
+        if seen.begun or seen.error or (bytes_count and seen.body_ns):
             since = seen.progress_ns or seen.body_ns or self._tape.headers or now
             late = now - since > limits.token_gap * NS
             return Outcome.TIMEOUT_TOKEN_GAP if late else None

@@ -7,7 +7,7 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
 from providers.outcome import Outcome
-from providers.tap import Tape
+from providers.tap import FloodError, Tape
 
 CUT = "payload is not completed"
 """How aiohttp words a body that the end of its connection cut short."""
@@ -27,6 +27,7 @@ HINTS = {
 
 # The first kind that fits wins, so the narrower stand before the wider.
 FAILURES: tuple[tuple[type[Exception], Outcome], ...] = (
+    (FloodError, Outcome.LIMIT_EXCEEDED),
     (aiohttp.ClientConnectorDNSError, Outcome.DNS_ERROR),
     (aiohttp.ClientSSLError, Outcome.TLS_ERROR),
     (aiohttp.ClientConnectorError, Outcome.CONNECT_ERROR),

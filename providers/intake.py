@@ -25,9 +25,9 @@ class Intake:
     """One response as far as it has come: its head, its body, its answer.
 
     `opening` is how the body began. `sse` is None unless the body is a stream.
-    `body_ns` is when the last bytes of a body that is none came, `progress_ns` when the
-    last data event did. `over_cap` turns true when the response has sent more than it
-    may, `torn` when it ended within an event.
+    `body_ns` is when the last bytes of a body that is none came, None while they are
+    blank; `progress_ns` when the last data event did. `over_cap` turns true when the
+    response has sent more than it may, `torn` when it ended within an event.
     """
 
     def __init__(
@@ -110,12 +110,14 @@ class Intake:
         if self.over_cap:
             return
         self._open(data)
+        if self.sse is None and (self.body_ns is not None or data.strip(_BLANK)):
+            self.body_ns = at
         if self.sse is None and not self._body:
             data = self._sniff(data)
         if self.sse is not None:
             self._stream(at, self.sse, data)
         else:
-            self._collect(at, data)
+            self._collect(data)
 
     def _open(self, data: bytes) -> None:
         if len(self.opening) < OPENING_BYTES:
@@ -172,7 +174,7 @@ class Intake:
         for data in batch.closing:
             self._event(pieces[-1][0], Event(b"", data))
 
-    def _collect(self, at: int, data: bytes) -> None:
+    def _collect(self, data: bytes) -> None:
         room = self._caps.error_bytes if self.error else self._caps.kept_bytes
         over = self.bytes - room
         if over > 0:
@@ -180,7 +182,6 @@ class Intake:
             data = data[: max(len(data) - over, 0)]
         if data:
             self._body.append(data)
-        self.body_ns = at
 
     def _stream(self, at: int, sse: Decoder, data: bytes) -> None:
         for event in sse.feed(data):

@@ -26,6 +26,16 @@ HOLD_BYTES = 1 << 20
 
 SWITCHING = 101
 
+MOST_FRAMING_BYTES = 16 << 20
+"""How much of a response may be heads, chunk sizes, extensions and trailers."""
+
+MOST_HEADS = 1_000
+"""How many heads a response may have: its own, and those before it (1xx)."""
+
+
+class FloodError(Exception):
+    """A host sends without end what is no part of an answer."""
+
 
 class Tape:
     """The moments of one exchange, written by the socket's own callbacks.
@@ -33,7 +43,8 @@ class Tape:
     Stamps are ns of `perf_counter_ns`, None until reached. `status` and `fields` are
     the response's head. `wake` is called when much waits to be taken. `refusal` says
     why an address was not allowed, `malformed` whether the response broke HTTP,
-    `failure` what broke it off before its end. `held` bytes wait to be taken.
+    `failure` what broke it off before its end. `held` bytes wait to be taken. `heads`
+    ended, its own included; `framing` bytes were no part of its body.
     """
 
     def __init__(self, wake: Callable[[], None]) -> None:
@@ -58,6 +69,8 @@ class Tape:
         self._over: asyncio.Future[None] | None = None
         self._pieces: list[tuple[int, bytes]] = []
         self.held = 0
+        self.heads = 0
+        self.framing = 0
         self._looked: int | None = None
 
     async def ended(self) -> None:
@@ -83,6 +96,20 @@ class Tape:
         self.held += len(data)
         if self.held > HOLD_BYTES and self.wake is not None:
             self.wake()
+
+    def parsed(self, now: int, size: int) -> None:
+        """Mark a read of so many bytes that has been parsed; a flood fails.
+
+        Bytes that brought nothing are kept nowhere, but cost time for as long as they
+        come.
+        """
+        before = self.held
+        self.mark(now)
+        self.framing += max(size - (self.held - before), 0)
+        if self.framing > MOST_FRAMING_BYTES:
+            self.fail(FloodError("endless framing around the body"))
+        if self.heads > MOST_HEADS:
+            self.fail(FloodError("endless heads before the response"))
 
     def mark(self, now: int) -> None:
         """Take over what a read brought of the body, with the moment of the read.
@@ -198,12 +225,16 @@ class Handler(ResponseHandler):
 
     def _head(self, tape: Tape, now: int, data: bytes) -> None:
         """Feed heads one by one: it must be certain where a chunked body begins."""
-        while data and tape.payload is None:
-            end = data.find(b"\r\n\r\n") + 4
-            head, data = (data[:end], data[end:]) if end > 3 else (data, b"")
-            super().data_received(head)
-            tape.mark(now)
-        self._body(tape, now, data)
+        at = 0
+        while at < len(data) and tape.payload is None and tape.failure is None:
+            end = data.find(b"\r\n\r\n", at) + 4
+            tape.heads += end > 3
+            end = end if end > 3 else len(data)
+            super().data_received(data[at:end])
+            tape.parsed(now, end - at)
+            at = end
+        if tape.failure is None:
+            self._body(tape, now, data[at:])
 
     def _body(self, tape: Tape, now: int, data: bytes) -> None:
         parts = [(False, data)]
@@ -214,7 +245,7 @@ class Handler(ResponseHandler):
                 tape.add(now, part)
             else:
                 super().data_received(part)
-                tape.mark(now)
+                tape.parsed(now, len(part))
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Stamp the end of a body that only the end of the connection ends."""

@@ -28,6 +28,8 @@ PATHS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("reasoning_tokens",),
     ),
 }
+OF_PROMPT = ("prompt_tokens", "cached_tokens", "cache_write_tokens")
+OF_OUTPUT = ("completion_tokens", "reasoning_tokens")
 COST_PATHS = (("cost",), ("estimated_cost",))
 
 MAX_COUNT = 10**12
@@ -73,6 +75,35 @@ def read_usage(raw: dict[str, Any], source: str) -> tuple[Usage, bool]:
         odd |= value is not None and counts[name] is None
     cost = _decimal(_first(raw, COST_PATHS))
     return Usage(**counts, source=source, cost_usd=cost, raw=_compact(raw)), odd
+
+
+def completed(usage: Usage, earlier: Usage, *, current: bool) -> Usage:
+    """Return a usage with the counts that it leaves out and an earlier one states.
+
+    Some hosts count the prompt in a first event and the output in a last one. What was
+    made is taken over only if the earlier one is `current`: nothing was made since. A
+    total or a cost is that of its own object. `raw` then has the keys of both.
+    """
+    names = (*OF_PROMPT, *(OF_OUTPUT if current else ()))
+    lacking = {
+        name: count
+        for name in names
+        if getattr(usage, name) is None
+        and (count := getattr(earlier, name)) is not None
+    }
+    if not lacking:
+        return usage
+    raw = _together(earlier.raw, usage.raw) or usage.raw
+    return msgspec.structs.replace(usage, raw=raw, **lacking)
+
+
+def _together(*texts: str | None) -> str | None:
+    """Return the keys of several objects as one, the last word on each, or None."""
+    try:
+        objects = [msgspec.json.decode(text) for text in texts if text is not None]
+    except (msgspec.DecodeError, RecursionError):  # nested too deeply to be read again
+        return None
+    return _compact({key: value for each in objects for key, value in each.items()})
 
 
 def unreadable_cost(usage: Usage) -> bool:

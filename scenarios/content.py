@@ -62,7 +62,7 @@ class Turns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Deadlines(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Deadlines of this scenario in seconds; None leaves the job's own in force."""
+    """Deadlines of this scenario in seconds; None leaves the default in force."""
 
     connect: Seconds | None = None
     headers: Seconds | None = None

@@ -26,7 +26,7 @@ from compare.show import tables
 from compare.show import verdicts as shown
 from compare.show.words import exactness
 from providers.outcome import Outcome
-from providers.provider import Deadlines, Provider
+from providers.provider import Provider
 from providers.reply import Reply, Stamps
 from scenarios.load import Load
 from scenarios.scenario import load
@@ -45,7 +45,6 @@ def job(hosts=2, **shape):
         prices={},
         scenarios=(load("ping"),),
         load=Load(**shape),
-        deadlines=Deadlines(),
     )
 
 

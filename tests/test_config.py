@@ -6,9 +6,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from compare.run.attend import context
 from compare.run.config import Flags, read
 from compare.run.hosts import remarks, with_key
 from compare.run.mistakes import JobError, SetupError
+from compare.run.prepare import prepare
 from compare.run.record import differences, redacted, restored
 from data.prices import PriceError
 from providers.provider import root_url
@@ -380,6 +382,36 @@ def test_a_job_comes_back_from_what_is_stored_of_it(tmp_path):
         "scenarios (their order)",
         "workers",
     ]
+
+
+def test_the_nearest_word_on_a_deadline_holds(tmp_path):
+    """A [[scenario]]'s before the job's, that before its file's, that before ours."""
+    path = toml(
+        tmp_path,
+        """
+        [[provider]]
+        name = "mine"
+        base_url = "https://example.com/v1"
+        model = "m"
+        [[scenario]]
+        name = "ping"
+        deadlines = { connect = "2s" }
+        [[scenario]]
+        name = "chat-1k"
+        [deadlines]
+        connect = "3s"
+        total = "9s"
+        """,
+    )
+    job = read(path, Flags())
+    rows = context(prepare(job), 0).deadlines
+    usual = {"headers": 60.0, "token_gap": 60.0, "total": 9.0}
+    assert {name: json.loads(text) for name, text in rows.items()} == {
+        "ping": {**usual, "connect": 2.0, "first_token": 30.0},
+        "chat-1k": {**usual, "connect": 3.0, "first_token": 300.0},
+    }
+    again = restored(json.loads(json.dumps(redacted(job, "salt"))), {}, "run X")
+    assert context(prepare(again), 0).deadlines == rows
 
 
 @pytest.mark.parametrize("lacking", ["load", "providers", "deadlines"])

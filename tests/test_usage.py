@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.usage import exact, read_usage
+from providers.usage import completed, exact, read_usage
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
@@ -90,3 +90,29 @@ def test_whatever_a_usage_holds_its_counts_are_counts(raw):
     usage, _ = read_usage(raw, "body")
     for count in (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens):
         assert count is None or (type(count) is int and count >= 0)
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "current", "kept"),
+    [
+        ({"prompt_tokens": 5}, {"completion_tokens": 2}, False, (5, 2, None)),
+        ({"completion_tokens": 2}, {"prompt_tokens": 5}, True, (5, 2, None)),
+        # It may have been a count so far.
+        ({"completion_tokens": 2}, {"prompt_tokens": 5}, False, (5, None, None)),
+        ({"prompt_tokens": 5, "completion_tokens": 1}, {"completion_tokens": 2}, False,
+         (5, 2, None)),
+        ({"prompt_tokens": 5, "total_tokens": 5}, {"completion_tokens": 2}, True,
+         (5, 2, None)),
+        ({"prompt_tokens": 5}, {"prompt_tokens": 6, "total_tokens": 6}, True,
+         (6, None, 6)),
+    ],
+)  # fmt: skip
+def test_counts_that_a_later_usage_leaves_out_are_the_earlier_ones(
+    earlier, later, current, kept
+):
+    first, second = (read_usage(raw, "chunk")[0] for raw in (earlier, later))
+    found = completed(second, first, current=current)
+    counts = (found.prompt_tokens, found.completion_tokens, found.total_tokens)
+    assert counts == kept
+    if found is not second:
+        assert json.loads(found.raw) == earlier | later

@@ -43,6 +43,7 @@ from providers.reply import Kind
 from providers.secret import MASK, Secret
 from providers.simulator.faults import FAULTS
 from providers.simulator.host import SimulatedHost
+from providers.simulator.player import Wait
 from providers.simulator.profile import PROFILES
 from providers.wire import Wire
 
@@ -494,6 +495,46 @@ async def test_each_deadline_ends_what_it_is_for(name):
     assert len(server.requests) == 1
     if name == "token_gap":
         assert reply.content == "Hel"
+
+
+WHOLE = json.dumps(ANSWER).encode()
+BEGUN = head("200 OK", "application/json", length=len(WHOLE))
+NOT_STREAMED = {
+    "no head": ([STALL], Outcome.TIMEOUT_HEADERS),
+    "no body": ([BEGUN, STALL], Outcome.TIMEOUT_FIRST_TOKEN),
+    "blanks for a body": ([head("200 OK", "application/json"),
+                           (chunked(b"\n\n"), 0.02)], Outcome.TIMEOUT_FIRST_TOKEN),
+    "half a body": ([BEGUN + WHOLE[:40], STALL], Outcome.TIMEOUT_TOKEN_GAP),
+    "half an error": ([head("500 Oops", "text/plain", length=99) + b"half", STALL],
+                      Outcome.HTTP_ERROR),
+    "a slow body": ([BEGUN, (b" ", 0.01), STALL], Outcome.TIMEOUT_FIRST_TOKEN),
+    "a body byte by byte": ([head("200 OK", "application/json"),
+                             (chunked(b"{"), 0.02)], Outcome.TIMEOUT_TOTAL),
+    "comments": ([head(), (PING, 0.02)], Outcome.TIMEOUT_FIRST_TOKEN),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NOT_STREAMED)
+async def test_a_body_that_is_not_streamed_has_the_same_deadlines(name):
+    """Its first bytes are its first token, and a gap is one between bytes."""
+    script, outcome = NOT_STREAMED[name]
+    deadlines = Deadlines(first_token=0.25, token_gap=0.1, total=0.5)
+    async with ByteServer(script) as server:
+        reply = await ask(server.url, deadlines=deadlines, stream=False)
+    assert reply.outcome is outcome
+    usual = 0.1 if outcome in {Outcome.TIMEOUT_TOKEN_GAP, Outcome.HTTP_ERROR} else 0.25
+    least = 0.45 if outcome is Outcome.TIMEOUT_TOTAL else usual
+    assert least <= (reply.stamps.end - reply.stamps.sent) / 1e9 < 2
+
+
+async def test_a_body_that_goes_on_in_time_is_waited_for():
+    parts = [WHOLE[at : at + 40] for at in range(0, len(WHOLE), 40)]
+    script = [BEGUN, *(each for part in parts for each in (part, Wait(0.06)))]
+    deadlines = Deadlines(first_token=0.3, token_gap=0.2)
+    async with ByteServer(script) as server:
+        reply = await ask(server.url, deadlines=deadlines, stream=False)
+    assert (reply.outcome, reply.content) == (Outcome.OK, "Hello")
+    assert reply.stamps.end - reply.stamps.headers > 0.2e9
 
 
 async def test_a_handshake_that_stalls_is_a_connect_timeout():

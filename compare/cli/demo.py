@@ -82,7 +82,7 @@ def _job(urls: dict[str, str], blocks: int) -> "Job":
 
     from compare.run.config import Job
     from data import prices
-    from providers.provider import Deadlines, Provider
+    from providers.provider import Provider
     from scenarios.load import Load
     from scenarios.scenario import load
 
@@ -99,5 +99,4 @@ def _job(urls: dict[str, str], blocks: int) -> "Job":
         prices={name: price for name, price in found.items() if price is not None},
         scenarios=(load("chat-1k"),),
         load=Load(concurrencies=(CONCURRENCY,), max_requests=blocks, warmup=3),
-        deadlines=Deadlines(),
     )

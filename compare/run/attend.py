@@ -49,7 +49,6 @@ async def attend(
     async with Wire(
         run.providers,
         concurrency=_most_in_flight(run.plan),
-        deadlines=run.job.deadlines,
         fresh=run.job.cold,
     ) as wire:
         watch, mine = monitor or Monitor(), part or Part()
@@ -127,18 +126,17 @@ def _checks(run: Run) -> Callable[[str, str], Sequence[Check]]:
 
 
 def _patience(job: Job) -> dict[str, Deadlines]:
-    """Return the deadlines of each scenario: its own where it has them."""
-    return {
-        scene.name: msgspec.structs.replace(
-            job.deadlines,
-            **{
-                name: value
-                for name, value in msgspec.structs.asdict(scene.deadlines).items()
-                if value is not None
-            },
-        )
-        for scene in job.scenarios
-    }
+    """Return the deadlines of each scenario: the nearest word on each of them holds.
+
+    That is the job's `[[scenario]]`, else the job, else the scenario's file.
+    """
+    found = {}
+    for scene in job.scenarios:
+        own = msgspec.structs.asdict(scene.deadlines)
+        in_file = {name: value for name, value in own.items() if value is not None}
+        changed = {name: own[name] for name in scene.changes.get("deadlines", ())}
+        found[scene.name] = Deadlines(**{**in_file, **job.deadlines, **changed})
+    return found
 
 
 def _most_in_flight(plan: Plan) -> int:

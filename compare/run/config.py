@@ -35,15 +35,17 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     `budget_nusd` and `day_nusd` are limits in nano-USD, None for none. With `cold`
     every request opens a connection of its own. `workers` is how many processes share
-    the load. `every` (seconds) and `cold_probe` are for probes alone. `thresholds` are
-    kept as they were written; `slo` is in ms by metric.
+    the load. `deadlines` are those that the job itself names, in seconds: they go
+    before a scenario file's, and a `[[scenario]]`'s go before them. `every` (seconds)
+    and `cold_probe` are for probes alone. `thresholds` are kept as they were written;
+    `slo` is in ms by metric.
     """
 
     providers: tuple[Provider, ...]
     prices: Mapping[str, Price]
     scenarios: tuple[Scenario, ...]
     load: Load
-    deadlines: Deadlines
+    deadlines: Mapping[str, float] = {}
     budget_nusd: int | None = None
     day_nusd: int | None = None
     tags: Mapping[str, str] = {}
@@ -182,15 +184,15 @@ def _budget(table: Mapping[str, Any], where: str) -> dict[str, int | None]:
     return {key: nusd(table[key], f"{where}: budget.{key}") for key in table}
 
 
-def _deadlines(table: Mapping[str, Any], where: str) -> Deadlines:
+def _deadlines(table: Mapping[str, Any], where: str) -> dict[str, float]:
     where = f"{where}: deadlines"
     fields = Deadlines.__struct_fields__
     _known_keys(table, fields, where)
-    seconds = durations(table, fields, where)
+    seconds: dict[str, float] = durations(table, fields, where)
     for key, value in seconds.items():
         if not value > 0:
             raise JobError(f'{where}.{key}: must be above 0, such as "10s"')
-    return Deadlines(**seconds)
+    return seconds
 
 
 def _tags(texts: tuple[str, ...]) -> dict[str, str]:

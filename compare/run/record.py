@@ -10,7 +10,7 @@ from compare.run.config import Job
 from compare.run.hosts import HostTable
 from compare.run.mistakes import JobError
 from data.prices import Price
-from providers.provider import Deadlines, Provider, without_credentials
+from providers.provider import Provider, without_credentials
 from providers.secret import redact
 from scenarios import scenario as scenes
 from scenarios.load import Load
@@ -28,7 +28,7 @@ def redacted(job: Job, salt: str) -> dict[str, Any]:
         "load": msgspec.to_builtins(job.load),
         "connection": "cold" if job.cold else "warm",
         "workers": job.workers,
-        "deadlines": msgspec.to_builtins(job.deadlines),
+        "deadlines": dict(job.deadlines),
         "budget_nusd": job.budget_nusd,
         "day_nusd": job.day_nusd,
         "thresholds": list(job.thresholds),
@@ -50,7 +50,7 @@ def restored(kept: Mapping[str, Any], prices: Mapping[str, Any], where: str) -> 
             prices=charged(prices),
             scenarios=tuple(_scenario(facts) for facts in kept["scenarios"]),
             load=msgspec.convert(kept["load"], Load),
-            deadlines=msgspec.convert(kept["deadlines"], Deadlines),
+            deadlines=msgspec.convert(kept["deadlines"], dict[str, float]),
             budget_nusd=kept["budget_nusd"],
             day_nusd=kept["day_nusd"],
             thresholds=tuple(kept["thresholds"]),

@@ -23,7 +23,7 @@ from compare.run.prepare import prepare
 from data import prices, query
 from data.row import Row
 from data.store import Store, StoreError
-from providers.provider import Deadlines, Provider
+from providers.provider import Provider
 from providers.simulator.host import SimulatedHost
 from providers.simulator.profile import PROFILES
 from providers.simulator.spawn import spawn
@@ -94,7 +94,7 @@ async def _faults(folder: Path) -> Claim:
             host = await stack.enter_async_context(sick)
             hosts.append(_host(fault, host.base_url, dialect="zai"))
         job = _job(hosts, load("chat-1k"), Load(max_requests=1))
-        job = msgspec.structs.replace(job, deadlines=Deadlines(token_gap=0.3))
+        job = msgspec.structs.replace(job, deadlines={"token_gap": 0.3})
         rows = await _run(job, folder / "faults.db")
     return claims.outcomes({row.provider: row.outcome for row in rows}, FAULTS)
 
@@ -208,7 +208,6 @@ def _job(hosts: list[Provider], scenario: Scenario, load_: Load) -> Job:
         prices=given,
         scenarios=(scenario,),
         load=load_,
-        deadlines=Deadlines(),
     )
 
 

@@ -17,7 +17,7 @@ from compare.run.config import Job
 from compare.run.monitor import Clocks, Monitor
 from compare.run.prepare import prepare
 from data.store import Store
-from providers.provider import Deadlines, Provider
+from providers.provider import Provider
 from scenarios.load import Load
 from scenarios.scenario import load
 
@@ -48,7 +48,6 @@ def carry_out(desk, url, shape, *, watch=None, clocks=None):
         prices={},
         scenarios=(load("ping"),),
         load=Load(**shape),
-        deadlines=Deadlines(),
     )
     run = prepare(job)
     scales = Scales(run)

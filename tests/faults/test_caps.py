@@ -83,6 +83,17 @@ FLOODS = {
         {}, O.HTTP_ERROR),
     "endless head": ((Send(b"HTTP/1.1 200 OK\r\n"),
                       Repeat(b"X: " + BLOCK[:9_000] + b"\r\n")), {}, O.PROTOCOL_ERROR),
+    "endless interim heads": (
+        (Repeat(b"HTTP/1.1 102 Processing\r\n\r\n" * 1_000),), {}, O.LIMIT_EXCEEDED),
+    "endless line ends for a head": ((Repeat(b"\r\n" * 30_000),), {}, O.LIMIT_EXCEEDED),
+    "endless extension of a chunk": (
+        (Send(head() + b"5;a="), Repeat(BLOCK)), {}, O.LIMIT_EXCEEDED),
+    "extensions larger than chunks": (
+        (Send(head()), Repeat(b"1;a=" + BLOCK[:9_000] + b"\r\n:\r\n")), {},
+        O.LIMIT_EXCEEDED),
+    "endless trailers": (
+        (Send(head() + chunked(said("a")) + b"0\r\n"),
+         Repeat(b"X: " + BLOCK[:9_000] + b"\r\n")), {}, O.PROTOCOL_ERROR),
     "100 MB JSON answer": (
         endless(BLOCK, kind="application/json",
                 begun=b'{"choices":[{"message":{"content":"'), {}, O.LIMIT_EXCEEDED),
@@ -99,6 +110,7 @@ async def test_a_flood_is_cut_off_and_memory_is_bounded(flood):
     spent = await cost(script, **options)
     assert spent["outcome"] == outcome
     assert spent["grown"] < MOST_GROWN, spent
+    assert spent["cpu_s"] < 5, spent
 
 
 EVENTS = {
