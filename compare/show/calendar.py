@@ -237,7 +237,7 @@ def _row(plot: Axes, y: int, found: Periods, theme: Theme) -> None:
 
 def _looks(theme: Theme) -> list[dict[str, Any]]:
     """Return how each class of the calendar looks: darker and denser is worse."""
-    hatches = ("", "", "///", "xxx", "xxxx", "")
+    hatches = ("", "..", "///", "xxx", "xxxx", "")
     scale = LinearSegmentedColormap.from_list("ok", [theme.fine, theme.bad[0]])
     found = [
         {"facecolor": scale(k / 5), "edgecolor": theme.paper, "hatch": hatch, "lw": 0.3}
