@@ -116,9 +116,9 @@ def calendar(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
     plot.set_xlim(0, n)
     plot.set_xticks(*_dates(begun, first, each, n))
     plot.grid(visible=False)
-    words = {HOUR_S: "hour", DAY_S: "day"}.get(each, "week")
-    usual = f"{np.median(asked):,.0f} requests in the median one" if asked else ""
-    plot.set_xlabel(f"one cell a {words} (UTC); {usual}")
+    words = {HOUR_S: "an hour", DAY_S: "a day"}.get(each, "a week")
+    usual = f"; requests in the median one: {np.median(asked):,.0f}" if asked else ""
+    plot.set_xlabel(f"one cell {words} (UTC){usual}")
     return None
 
 
