@@ -116,9 +116,9 @@ def calendar(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
     plot.set_xlim(0, n)
     plot.set_xticks(*_dates(begun, first, each, n))
     plot.grid(visible=False)
-    words = {HOUR_S: "hour", DAY_S: "day"}.get(each, "week")
-    usual = f"{np.median(asked):,.0f} requests in the median one" if asked else ""
-    plot.set_xlabel(f"one cell a {words} (UTC); {usual}")
+    words = {HOUR_S: "an hour", DAY_S: "a day"}.get(each, "a week")
+    usual = f"; requests in the median one: {np.median(asked):,.0f}" if asked else ""
+    plot.set_xlabel(f"one cell {words} (UTC){usual}")
     return None
 
 
@@ -237,7 +237,7 @@ def _row(plot: Axes, y: int, found: Periods, theme: Theme) -> None:
 
 def _looks(theme: Theme) -> list[dict[str, Any]]:
     """Return how each class of the calendar looks: darker and denser is worse."""
-    hatches = ("", "", "///", "xxx", "xxxx", "")
+    hatches = ("", "..", "///", "xxx", "xxxx", "")
     scale = LinearSegmentedColormap.from_list("ok", [theme.fine, theme.bad[0]])
     found = [
         {"facecolor": scale(k / 5), "edgecolor": theme.paper, "hatch": hatch, "lw": 0.3}

@@ -135,7 +135,7 @@ KINDS: dict[str, Kind] = {
         says="times to first token over the prompts' tokens, with medians by length",
         paint=prompts.prompt_length,
         height=lambda panel: 3.6 + legend_height(panel),
-        note="dot: one answer (at most 300 a host) · mark: median of a class of "
+        note="dot: one answer (at most 200 a host) · mark: median of a class of "
             "lengths, from 11 answers, with its 95 % interval",
         group="step",
         lacks=prompts.lacks_lengths,
@@ -146,7 +146,7 @@ KINDS: dict[str, Kind] = {
         paint=streams.raster,
         height=streams.raster_height,
         note="a line: one request, blocks from the middle of the run · "
-               "tick: an event with output · x: failed",
+        "tick: an event with output · x: failed",
         lacks=streams.lacks_timelines,
     ),
     "gaps": Kind(
@@ -155,7 +155,7 @@ KINDS: dict[str, Kind] = {
         paint=streams.gaps,
         height=lambda panel: 3.1 + legend_height(panel, lines=True),
         note="gaps are between events that carried output: a chunk may hold "
-               "several tokens · of ok answers only",
+        "several tokens · of ok answers only",
         lacks=streams.lacks_gaps,
     ),
     "errors": Kind(
@@ -192,7 +192,7 @@ KINDS: dict[str, Kind] = {
         paint=money.per_accepted,
         height=money.accepted_height,
         note="all that was charged and waited for, over the accepted answers · "
-               "line: 95 % interval, from 24 requests",
+        "line: 95 % interval, from 24 requests",
         priced=True,
         lacks=_needs("e2e", NO_LAST),
     ),
@@ -202,7 +202,8 @@ KINDS: dict[str, Kind] = {
         paint=times.over_time,
         height=lambda panel: _curve(panel) + times.failed_height(panel),
         note="line: medians of equal spans with their 95 % interval, broken where "
-        "fewer than 11 answers came, or more failed · x: a failure · grey: not sending",
+        "fewer than 11 answers came, or more failed · x: a failure · grey: not "
+        "sending",
     ),
     "hour-of-week": Kind(
         title="By hour of the week",
@@ -218,7 +219,7 @@ KINDS: dict[str, Kind] = {
         paint=calendar.calendar,
         height=calendar.calendar_height,
         note="ok / (ok + failed): what was our own doing is left out · dot: nothing "
-               "was asked",
+        "was asked",
         lacks=calendar.lacks_hours,
     ),
 }  # fmt: skip
