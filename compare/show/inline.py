@@ -16,6 +16,9 @@ DRAWN = frozenset(
 )  # fmt: skip
 """What matplotlib draws with. Anything else is left out."""
 
+LINKED = ("#", "data:image/png;base64,")
+"""How what a chart points to begins: in itself."""
+
 GLYPH = "scale(0.015625)"
 """How matplotlib marks the outline of a letter."""
 
@@ -24,6 +27,8 @@ INITIAL = {"fill": "#000000"}
 
 _POINTS = re.compile(r"url\(#([^)]+)\)")
 _LONG = re.compile(r"(\.\d\d)\d+")
+_LINES = re.compile(r"(?:[ML] -?[\d.]+ -?[\d.]+ *|z *)+")
+_PARTS = re.compile(r"([MLz])(?: (-?[\d.]+) (-?[\d.]+))?")
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
 ET.register_namespace("", SVG[1:-1])
@@ -73,14 +78,18 @@ def inline(light: bytes, dark: bytes, name: str, title: str, text: str) -> Inlin
 
 
 def _read(svg: bytes) -> ET.Element:
+    """Return a drawing, without anything that no chart is made of."""
     root = ET.fromstring(svg)  # noqa: S314 - our own drawing, just made
     for parent in list(root.iter()):
         for child in list(parent):
             if child.tag not in DRAWN:
                 parent.remove(child)
-            elif "fill" in child.attrib:  # of a hatch's ground; elsewhere it is style
-                fill, style = child.attrib.pop("fill"), child.get("style", "")
-                child.set("style", f"fill: {fill}; {style}")
+        for key, value in list(parent.items()):
+            if key.startswith("on") or (key == LINK and not value.startswith(LINKED)):
+                del parent.attrib[key]
+        if "fill" in parent.attrib:  # of a hatch's ground; elsewhere it is style
+            fill, style = parent.attrib.pop("fill"), parent.get("style", "")
+            parent.set("style", f"fill: {fill}; {style}")
     return root
 
 
@@ -128,22 +137,62 @@ def _declared(style: str) -> dict[str, str]:
 def _without_glyphs(root: ET.Element) -> dict[str, str]:
     """Take the letters' outlines out and return them; all charts share them."""
     found = {}
-    for parent in list(root.iter(f"{SVG}defs")):
-        for child in list(parent):
-            if child.get("transform") == GLYPH:
-                outline = child.get("d", "").replace("\n", " ")
-                found[f"glyph-{child.get('id')}"] = outline
-                parent.remove(child)
+    for group in list(root.iter()):
+        for defs in group.findall(f"{SVG}defs"):
+            for child in list(defs):
+                if child.get("transform") == GLYPH:
+                    outline = child.get("d", "").replace("\n", " ")
+                    found[f"glyph-{child.get('id')}"] = outline
+                    defs.remove(child)
+            if not len(defs):
+                group.remove(defs)
     return found
 
 
 def _shorten(root: ET.Element) -> None:
-    """Leave out line ends, and digits of places beyond a hundredth of a point."""
+    """Say once what all parts of a group say of their looks, and round to 0.01 pt."""
+    for group in root.iter(f"{SVG}g"):
+        styles = {each.get("style", "") for each in group}
+        shared = (
+            styles.pop() if len(styles) == 1 and "style" not in group.attrib else ""
+        )
+        # Opacity is of a whole group; everything else that is drawn with is inherited.
+        if shared and "opacity" not in _declared(shared):
+            group.set("style", shared)
+            for each in group:
+                del each.attrib["style"]
     for each in root.iter():
         each.text = each.tail = None
         for key, value in each.items():
             if key in {"d", "x", "y"}:
-                each.set(key, _LONG.sub(r"\1", value.replace("\n", " ")).strip())
+                each.set(key, _path(" ".join(value.split())))
+
+
+def _path(drawn: str) -> str:
+    """Return a path, rounded; one of straight lines by its steps, which are short."""
+    if not _LINES.fullmatch(drawn):
+        return _LONG.sub(r"\1", drawn)
+    told, x, y = [], 0, 0
+    for letter, *ends in _PARTS.findall(drawn):
+        if letter == "z":
+            told.append("z")
+            continue
+        # In whole hundredths: what is rounded in one step is made up for in the next.
+        to_x, to_y = (round(100 * float(end)) for end in ends)
+        if letter == "M":
+            told.append(f"M{_hundredths(to_x)} {_hundredths(to_y)}")
+        elif to_y == y:
+            told.append(f"h{_hundredths(to_x - x)}")
+        elif to_x == x:
+            told.append(f"v{_hundredths(to_y - y)}")
+        else:
+            told.append(f"l{_hundredths(to_x - x)} {_hundredths(to_y - y)}")
+        x, y = to_x, to_y
+    return "".join(told)
+
+
+def _hundredths(n: int) -> str:
+    return f"{n / 100:.2f}".rstrip("0").rstrip(".")
 
 
 def _rename(root: ET.Element, name: str) -> None:
