@@ -4,9 +4,11 @@ import json
 import random
 
 from compare.judge import frame
+from compare.judge.comparison import Judged, within
 from compare.show.subject import Subject
 from data.row import Row, RunRow, Timing
 from data.store import Store
+from data.timeline import pack
 
 RUN_ID = "20261103-090000-abcd"
 HOSTS = ("ourtoken", "openrouter-auto", "zai")
@@ -74,9 +76,36 @@ def timings(hosts=HOSTS, n=40, *, fail=None, step=0, scenario="chat-1k", first=0
     return found
 
 
-def subject_of(found, run=None):
+def subject_of(found, run=None, *, compared=False):
     """What charts are drawn of, from rows that were never stored."""
-    return Subject(run=run or run_row(), frame=frame.of(found))
+    run, rows = run or run_row(), frame.of(found)
+    comparison = None
+    if compared:
+        comparison = within(Judged(run, rows, tuple), anyway=True)
+    return Subject(run=run, frame=rows, comparison=comparison, more=more_of(found))
+
+
+def more_of(found):
+    """Read made-up gaps and timelines of rows: an event of output each `tpot_ms`."""
+
+    def column(name, row):
+        if name == "seq":
+            return row.seq
+        if row.outcome != "ok" or row.ttft_ms is None or row.sent_s is None:
+            return None
+        if name == "timeline":
+            first, each = row.sent_s * 1e3 + row.ttft_ms, row.tpot_ms or 1.0
+            n = row.completion_tokens or 1
+            return pack([(int((first + k * each) * 1e6), 2) for k in range(n)], 0)
+        return int({"gap_p50_ns": 7e6, "gap_max_ns": 20e6 + 5e6 * row.seq}[name])
+
+    def more(names, span):
+        low, high = span or (0, 10**9)
+        rows = sorted((r for r in found if low <= r.seq <= high), key=lambda r: r.seq)
+        if rows:
+            yield [[column(name, row) for row in rows] for name in names]
+
+    return more
 
 
 def store_run(path, row, found):

@@ -3,21 +3,36 @@ import json
 import stat
 
 import matplotlib as mpl
+import msgspec
 import pytest
-from made import HOSTS, run_row, subject_of, timing, timings
+from made import HOSTS, RUN_ID, run_row, subject_of, timing, timings
 from PIL import Image
 
 from compare.show import charts
-from compare.show.charts import KINDS, ChartError, draw, write
+from compare.show.charts import KINDS, ChartError, draw, drawable, write
 from compare.show.panel import cast
 from compare.show.theme import DARK, DPI, LIGHT, WIDTH, rc
 
+PRICES = json.dumps(
+    {
+        host: {
+            "id": host,
+            "host": host,
+            "input_pusd": 840_000 + 300_000 * n,
+            "output_pusd": 2_640_000,
+            "cache_read_pusd": 156_000 - 50_000 * n,
+            "source": "x",
+            "date": "2026-07-02",
+        }
+        for n, host in enumerate(HOSTS)
+    }
+)
 LONG = [f"openrouter@upstream-{n}/fp8-with-a-very-long-tail" for n in range(8)]
 
 
-def axes_of(kind, found, hosts=HOSTS, *, placed=False, **changes):
+def axes_of(kind, found, hosts=HOSTS, *, placed=False, compared=False, **changes):
     with mpl.rc_context(rc(LIGHT)):
-        made = subject_of(found, run_row(hosts, **changes))
+        made = subject_of(found, run_row(hosts, **changes), compared=compared)
         figure = charts._figure(KINDS[kind], made, LIGHT)
         if placed:
             charts.settle(figure)
@@ -36,13 +51,22 @@ def texts(axes):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_chart_says_what_it_rests_on(kind):
-    axes = axes_of(kind, timings(n=15, fail={"zai": 0.3}))
+    found = timings(n=15, fail={"zai": 0.3})
+    axes = axes_of(kind, found, compared=True, prices=PRICES)
     head = [text.get_text() for text in axes[0].figure.texts]
     said = "\n".join([*texts(axes), *head])
-    assert "2026-11-03 09:00 UTC" in said
-    assert "scenario chat-1k" in said
-    assert "n=15, 100 % ok" in said
-    assert any(unit in said for unit in ("(ms)", "tokens/s", "share of all requests"))
+    assert "2026-11-03 09:00 to 09:05 UTC" in said
+    assert RUN_ID in said
+    assert "chat-1k" in said
+    assert "100 % ok" in said
+    assert "n=15" in said
+    units = ("(ms)", "tokens/s", "share of all", "USD", "ratio to", "(UTC)", "(hour,")
+    assert any(unit in said for unit in units)
+    if KINDS[kind].priced:
+        assert "list prices, seen 2026-07-02" in said
+    assert kind in {"errors", "calendar", "cost-speed", "cost-cache", "latency-box",
+                    "throughput", "raster", "gaps"} or "95 %" in said or (
+        kind == "hour-of-week" and "fewer than 11 answers" in said)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -53,7 +77,7 @@ def test_the_same_rows_give_the_same_file(kind, file_format):
     found = timings(n=12, fail={"zai": 0.2})
     once = draw(kind, subject_of(found), file_format)
     with mpl.rc_context({"font.size": 30, "text.parse_math": True}):
-        assert draw(kind, subject_of(found), file_format) == once
+        assert draw(kind, subject_of(found[::-1]), file_format) == once
     start = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[file_format]
     assert once.startswith(start)
 
@@ -68,11 +92,12 @@ def test_the_same_rows_give_the_same_file(kind, file_format):
         [timing(0, outcome="dropped", blame="client", sent_s=None, end_s=None)],
         [timing(n, cost_usd=0.0, e2e_ms=0.0, ttft_ms=0.0) for n in range(12)],
         [timing(n, step=None, ttft_ms=1e7) for n in range(12)],
+        timings(n=3),
     ],
-    ids=["none", "failed", "whole", "dropped", "zero", "far"],
+    ids=["none", "failed", "whole", "dropped", "zero", "far", "three"],
 )
 def test_a_chart_without_data_is_drawn_all_the_same(kind, found):
-    axes = axes_of(kind, found, placed=True)
+    axes = axes_of(kind, found, compared=len(found) < 12, placed=not found)
     assert any(texts(axes))
 
 
@@ -121,6 +146,21 @@ def test_failures_stand_in_the_chart_over_time():
     assert marks.get_marker() == "x"
     assert sorted(marks.get_xdata()) == sorted(row.sent_s for row in bad)
     assert f"zai\n{len(bad)} failed" in texts([strip])
+
+
+def test_what_a_run_has_no_data_for_is_left_out_and_said():
+    kinds, why = drawable(subject_of(timings(n=12), compared=True))
+    assert set(kinds) | set(why) == set(KINDS)
+    assert why["hour-of-week"] == "the run lasted less than a day"
+    assert "about as long" in why["prompt-length"]
+    assert "cost-cache" in why
+    assert {"errors", "ttft-ecdf", "contrasts", "raster", "gaps"} <= set(kinds)
+    kinds, why = drawable(subject_of([]))
+    assert kinds == ["errors", "over-time"]
+    refused = msgspec.structs.replace(
+        subject_of(timings(n=12)), refused="models differ"
+    )
+    assert "models differ" in drawable(refused)[1]["contrasts"]
 
 
 def test_boxes_keep_to_the_floors():
@@ -183,15 +223,20 @@ def test_load_steps_become_panels_or_one_line_over_the_load():
     assert [title for title in titles if title] == [
         f"scenario chat-1k, concurrency {n}" for n in (1, 8, 64)
     ]
-    plot, share, _ = axes_of("throughput", found, job=job)
-    assert len(plot.lines) == len(HOSTS)
-    assert all(len(line.get_ydata()) == 3 for line in plot.lines)
-    assert texts([share]).count("concurrency 64") == 1
+    plots = axes_of("throughput", found, job=job)[:4]
+    for plot in plots:
+        curves = [line for line in plot.lines if len(line.get_xdata()) == 3]
+        assert len(curves) == len(HOSTS)
+        assert [list(line.get_xdata()) for line in curves] == [[1, 8, 64]] * 3
+    assert plots[3].get_xlabel() == "load: concurrency"
+    assert [tick.get_text() for tick in plots[3].get_xticklabels()] == ["1", "8", "64"]
     late = [row for row in found if row.provider != "zai" or row.step]
     lines = axes_of("throughput", late, job=job)[0].lines
-    assert [list(line.get_xdata()) for line in lines] == [[0, 1, 2], [0, 1, 2], [1, 2]]
+    assert [list(line.get_xdata()) for line in lines] == [[1, 8, 64]] * 2 + [[8, 64]]
     rates = json.dumps({"load": {"rates": [0.5, 2.0, 4.0], "concurrencies": [1000]}})
-    assert "2 blocks/s" in texts(axes_of("throughput", found, job=rates))
+    plot = axes_of("throughput", found, job=rates)[3]
+    assert plot.get_xlabel() == "load: blocks/s"
+    assert [tick.get_text() for tick in plot.get_xticklabels()] == ["0.5", "2", "4"]
 
 
 def test_what_is_not_drawn_is_said():

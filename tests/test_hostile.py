@@ -167,14 +167,18 @@ def test_the_texts_steer_a_terminal_when_they_are_just_printed(stranger):
 # ------------------------------------------------------------------------ charts
 
 
-@pytest.mark.parametrize("file_format", FORMATS)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("kind", "file_format"),
+    [*((kind, "svg") for kind in KINDS), *(("errors", form) for form in FORMATS)],
+)
 def test_every_chart_draws_every_attack_as_text(kind, file_format):
     hosts = [storable(each) for each in ATTACKS.values()]
     rows = timings(hosts, n=2, scenario=storable(EVERYTHING), fail={hosts[0]: 1.0})
     run = run_row(hosts[:1], run_id=EVERYTHING, kind=EVERYTHING, status=EVERYTHING)
 
-    picture = draw(kind, subject_of(rows, run), file_format)
+    picture = draw(
+        kind, subject_of(rows, run, compared=kind == "contrasts"), file_format
+    )
 
     assert picture[:5] in {b"\x89PNG\r", b"<?xml", b"%PDF-"}
     if file_format == "svg":

@@ -19,9 +19,6 @@ from compare.show.subject import Subject
 from compare.show.theme import PERCENT
 from compare.show.words import percent, usd
 
-MOST = 8
-"""At most so many break-even points are told in words."""
-
 
 def cost_cache(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
     """Draw what 1,000 answers cost by the share of the prompt read from cache."""
@@ -83,39 +80,43 @@ def _hits(panel: Panel, host: Host) -> float | None:
 
 
 def _told(panel: Panel) -> list[str]:
-    """Return the break-even points, and what others must hit to match the first."""
+    """Return where others break even with the first host, and who is not shown."""
     lines = _lines(panel)
-    told = []
-    for (host, one), (other, two) in combinations(lines, 2):
-        at = crossing(one, two)
-        if at is not None:
-            cheaper = host if one.full < two.full else other
-            told.append(
-                f"{host.label} = {other.label} at {percent(at)} cached "
-                f"({usd(one.at(at))}); above it {cheaper.label} is cheaper"
-            )
-    told = [*told[:MOST], *_needs(panel, lines)]
+    told = [*_even(lines), *_needs(panel, lines)]
     shown = {host.name for host, _ in lines}
-    for host in panel.hosts:
-        if host.name not in shown:
-            told.append(f"not shown: {host.label}: no listed price, or no token counts")
+    missing = [host.label for host in panel.hosts if host.name not in shown]
+    if missing:
+        why = "no listed price of cached tokens, or no counts"
+        told.append(f"not shown: {', '.join(missing)}: {why}")
     return told
+
+
+def _even(lines: list[tuple[Host, CacheLine]]) -> list[str]:
+    if len(lines) < 2:
+        return []
+    (first, line), *others = lines
+    found = []
+    for host, other in others:
+        at = crossing(line, other)
+        if at is not None:
+            found.append(f"{host.label} at {percent(at)} cached ({usd(line.at(at))})")
+    told = ", ".join(found) or "no other host, whatever is cached at both"
+    return [f"break even with {first.label}: {told}"]
 
 
 def _needs(panel: Panel, lines: list[tuple[Host, CacheLine]]) -> list[str]:
     """Return from which hit rate on others cost no more than the first does."""
-    if not lines:
+    hit = _hits(panel, lines[0][0]) if lines else None
+    if hit is None or len(lines) < 2:
         return []
-    first, line = lines[0]
-    hit = _hits(panel, first)
-    if hit is None:
-        return []
-    told = []
-    for host, other in lines[1:]:
+    (first, line), *others = lines
+    found = []
+    for host, other in others:
         share = needed(other, line.at(hit))
-        need = "at no rate" if share is None else f"from {percent(share)} cached on"
-        if share == 0:
-            need = "at any rate"
-        told.append(f"{host.label} costs no more than {first.label} as measured "
-                    f"({percent(hit)}): {need}")  # fmt: skip
-    return told[:MOST]
+        if share is None:
+            found.append(f"{host.label} never")
+        else:
+            rate = f"from {percent(share)} on" if share else "at any rate"
+            found.append(f"{host.label} {rate}")
+    told = ", ".join(found)
+    return [f"as cheap as {first.label} at its measured {percent(hit)} cached: {told}"]

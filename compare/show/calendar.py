@@ -6,7 +6,12 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
+from matplotlib.colors import (
+    LinearSegmentedColormap,
+    ListedColormap,
+    LogNorm,
+    Normalize,
+)
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.patches import Patch
@@ -24,26 +29,35 @@ from compare.judge.periods import (
     moments,
     periods_of,
 )
+from compare.judge.stats import floor_of
 from compare.show.panel import Host, Panel
 from compare.show.parts import empty, host_axis, joined, stack, why_nothing
 from compare.show.subject import Subject
 from compare.show.theme import Theme
 
 WEEK = 168
+TOO_FEW = f"no hour has {floor_of(0.5)} answers yet"
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 CELLS = 92
 """A calendar of more days has a cell a week."""
 
-SHARES = (1.0, 0.999, 0.99, 0.95, 0.9, 0.0)
-"""The least success share of each class of the calendar."""
-
-CLASS_WORDS = ("100 %", "99.9 %", "99 %", "95 %", "90 %", "less")
+SHARES = {
+    "100 %": 1.0,
+    "≥ 99.9 %": 0.999,
+    "≥ 99 %": 0.99,
+    "≥ 95 %": 0.95,
+    "≥ 90 %": 0.9,
+    "< 90 %": 0.0,
+}
+"""The classes of success shares, best first, with the least share of each."""
 
 
 def hour_of_week(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
     """Draw the median time to first token, and what was ok, by hour of the week."""
     n = len(panel.hosts)
-    grid = spec.subgridspec(n, 3, width_ratios=(1, 1, 0.04), wspace=0.03, hspace=0.05)
+    above, below = stack(spec, 0.4 + 1.15 * n, 0.3)
+    grid = above.subgridspec(n, 3, width_ratios=(1, 1, 0.04), wspace=0.03, hspace=0.05)
+    _key(figure, below, panel.theme)
     begun = began(panel.subject.run.started_at)
     found = [_by_hour(panel, host, begun) for host in panel.hosts] if begun else []
     medians = [_medians(each) for each in found]
@@ -60,7 +74,10 @@ def hour_of_week(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
             continue
         right = figure.add_subplot(grid[row, 1], sharey=left)
         _map(left, medians[row], colours, norm, panel.theme)
-        _map(right, found[row].success, *_classes(panel.theme), panel.theme)
+        if np.isnan(medians[row]).all():
+            left.text(0.5, 0.5, TOO_FEW, ha="center", va="center", size=8,
+                      color=panel.theme.muted, transform=left.transAxes)  # fmt: skip
+        _map(right, _classed(found[row].success), *_classes(panel.theme), panel.theme)
         left.set_ylabel(f"{host.label}\n{host.facts}", size=7.5)
         right.tick_params(labelleft=False)
         last = row == n - 1
@@ -74,7 +91,7 @@ def hour_of_week(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
 
 def hour_of_week_height(panel: Panel) -> float:
     """Return the inches that a panel of hours of the week takes."""
-    return 0.7 + 1.15 * max(len(panel.hosts), 1)
+    return 1.0 + 1.15 * max(len(panel.hosts), 1)
 
 
 def calendar(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
@@ -89,16 +106,19 @@ def calendar(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
         why = why_nothing(panel.hosts, "e2e") if begun else "its start is not known"
         return empty(plot, why, panel.theme)
     first, each, n = _cells(begun, at)
+    asked = []
     for y, host in enumerate(panel.hosts):
         period = periods_of(moments(panel.frame, host.rows), first, each)
         found = by_period(panel.frame, host.rows, period, n, "e2e")
+        asked += [int(count) for count in found.n if count]
         _row(plot, y, found, panel.theme)
     host_axis(plot, panel)
     plot.set_xlim(0, n)
     plot.set_xticks(*_dates(begun, first, each, n))
     plot.grid(visible=False)
-    words = {HOUR_S: "hour", DAY_S: "day"}.get(each, "week")
-    plot.set_xlabel(f"one cell a {words} (UTC)")
+    words = {HOUR_S: "an hour", DAY_S: "a day"}.get(each, "a week")
+    usual = f"; requests in the median one: {np.median(asked):,.0f}" if asked else ""
+    plot.set_xlabel(f"one cell {words} (UTC){usual}")
     return None
 
 
@@ -148,10 +168,17 @@ def _norm(known: Floats) -> Normalize:
     return Normalize(low, high if high > low else low + 1)
 
 
-def _classes(theme: Theme) -> tuple[LinearSegmentedColormap, Normalize]:
-    """Return a scale on which less that is ok is darker (lighter on dark paper)."""
-    colours = LinearSegmentedColormap.from_list("ok", [theme.deep, theme.pale])
-    return colours, Normalize(0.9, 1.0)
+def _classed(shares: Floats) -> Floats:
+    """Return the number of each share's class, NaN where there is none."""
+    least = np.array(list(SHARES.values()))
+    classes = np.argmax(shares[:, None] >= least[None, :], axis=1)
+    return np.where(np.isnan(shares), np.nan, classes)
+
+
+def _classes(theme: Theme) -> tuple[ListedColormap, Normalize]:
+    """Return the colours of the classes of success shares, by their numbers."""
+    colours = [look["facecolor"] for look in _looks(theme)]
+    return ListedColormap(colours), Normalize(-0.5, len(SHARES) - 0.5)
 
 
 def _map(
@@ -201,17 +228,16 @@ def _cells(begun: dt.datetime, at: Floats) -> tuple[float, float, int]:
 
 def _row(plot: Axes, y: int, found: Periods, theme: Theme) -> None:
     looks = _looks(theme)
-    for x, (share, n) in enumerate(zip(found.success, found.n, strict=True)):
-        if not n:
+    for x, place in enumerate(_classed(found.success)):
+        if np.isnan(place):
             plot.plot(x + 0.5, y, ".", color=theme.edge, markersize=2)
-            continue
-        place = next(k for k, least in enumerate(SHARES) if share >= least)
-        plot.barh(y, 0.96, left=x + 0.02, height=0.7, **looks[place])
+        else:
+            plot.barh(y, 0.96, left=x + 0.02, height=0.7, **looks[int(place)])
 
 
 def _looks(theme: Theme) -> list[dict[str, Any]]:
     """Return how each class of the calendar looks: darker and denser is worse."""
-    hatches = ("", "", "///", "xxx", "xxxx", "")
+    hatches = ("", "..", "///", "xxx", "xxxx", "")
     scale = LinearSegmentedColormap.from_list("ok", [theme.fine, theme.bad[0]])
     found = [
         {"facecolor": scale(k / 5), "edgecolor": theme.paper, "hatch": hatch, "lw": 0.3}
@@ -225,10 +251,10 @@ def _key(figure: Figure, spec: SubplotSpec, theme: Theme) -> None:
     axes = figure.add_subplot(spec)
     axes.axis("off")
     keys = [
-        Patch(label=f"{words}" if words == "less" else f"{words} ok", **look)
-        for words, look in zip(CLASS_WORDS, _looks(theme), strict=True)
+        Patch(label=words, **look)
+        for words, look in zip(SHARES, _looks(theme), strict=True)
     ]
-    axes.legend(handles=keys, loc="upper left", ncols=6, borderaxespad=0,
+    axes.legend(handles=keys, title="ok:", loc="upper left", ncols=6, borderaxespad=0,
                 handlelength=1.4, columnspacing=1.2)  # fmt: skip
 
 

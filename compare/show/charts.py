@@ -126,6 +126,8 @@ def _priced(subject: Subject) -> list[str]:
     for host, price in subject.prices.items():
         day = f"seen {price.date}" if price.date else "given by the user"
         days.setdefault(day, []).append(subject.hosts.get(host, plain(host)))
+    if len(days) == 1:
+        return [f"list prices, {next(iter(days))}"]
     told = [f"{day} ({', '.join(hosts)})" for day, hosts in sorted(days.items())]
     return [f"list prices: {'; '.join(told)}"] if told else []
 

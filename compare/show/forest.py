@@ -27,7 +27,11 @@ WORDS = {
 
 LINE = 0.24
 MARKS = {FASTER: "<", SLOWER: ">"}
-TICKS = (0.1, 0.2, 0.5, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
+TICKS = (
+    100, 10, 0.1, 0.01, 5, 2, 0.5, 0.2, 50, 20, 0.05, 0.02, 3, 1.5, 0.75, 1.25, 0.9,
+    1.1, 0.95, 1.05, 0.98, 1.02, 0.99, 1.01,
+)  # fmt: skip
+"""Round ratios, those that are kept first where there is no room for all."""
 
 
 def forest(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
@@ -52,8 +56,9 @@ def forest(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
     plot.tick_params(axis="y", length=0)
     _axis(plot, drawn)
     _said(plot, rows, panel.theme)
-    reference = panel.subject.hosts.get(str(drawn[0].reference), "the reference")
-    plot.set_xlabel(f"ratio to {reference} (to the left: faster or cheaper)")
+    names = {host.name: _label(host) for host in panel.hosts}
+    reference = names.get(drawn[0].reference, "the reference")
+    plot.set_xlabel(f"ratio to {reference}\n(to the left: faster or cheaper)")
     return None
 
 
@@ -100,8 +105,9 @@ def _same(group: Sequence[Contrast], all_of_them: Sequence[Contrast]) -> bool:
 
 
 def _label(host: Host) -> str:
+    """Return a host's name and success share; contrasts have an n of their own."""
     share = host.counts.success_share
-    return f"{host.label} ({'-' if share is None else percent(share)} ok)"
+    return host.label if share is None else f"{host.label}, {percent(share)} ok"
 
 
 def _colour(each: Contrast, theme: Theme) -> str:
@@ -130,13 +136,21 @@ def _axis(plot: Axes, drawn: Sequence[Contrast]) -> None:
     room = max((high / low) ** 0.06, 1.02)
     plot.set_xscale("log")
     plot.set_xlim(low / room, high * room)
-    kept = [tick for tick in TICKS if low / room <= tick <= high * room]
-    if len(kept) < 3:
-        kept = [round(low, 2), 1.0, round(high, 2)]
-    plot.set_xticks(sorted(set(kept)))
+    plot.set_xticks(_ticks(low / room, high * room))
     plot.xaxis.set_minor_locator(NullLocator())
     plot.xaxis.set_minor_formatter(NullFormatter())
     plot.xaxis.set_major_formatter(FuncFormatter(lambda at, _: f"{at:g} x"))
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Return round ratios within an axis, 1 among them, none too near to another."""
+    apart = max((high / low) ** 0.12, 1.005)
+    kept = [1.0]
+    for tick in TICKS:
+        near = any(max(tick / k, k / tick) < apart for k in kept)
+        if low <= tick <= high and not near:
+            kept.append(tick)
+    return sorted(kept)
 
 
 def _said(
@@ -165,4 +179,4 @@ def _words(each: Contrast | None) -> str:
         span = f" ({each.low:.2f} to {each.high:.2f})"
     below = each.below_floor and each.verdict == NO_DIFFERENCE
     verdict = "below the bench's floor" if below else each.verdict or ""
-    return f"{each.estimate:.2f}{span}" + (f"\n{verdict}" if verdict else "")
+    return f"{each.estimate:.2f}{span} n={each.n_blocks:,} {verdict}".rstrip()

@@ -146,16 +146,16 @@ KINDS: dict[str, Kind] = {
         paint=streams.raster,
         height=streams.raster_height,
         note="a line: one request, blocks from the middle of the run · "
-               "tick: an event with output · x: failed",
+        "tick: an event with output · x: failed",
         lacks=streams.lacks_timelines,
     ),
     "gaps": Kind(
         title="Gaps within answers",
         says="the share of answers whose median and longest gap exceed each length",
         paint=streams.gaps,
-        height=lambda panel: 3.1 + legend_height(panel) + 0.19 * len(panel.hosts),
+        height=lambda panel: 3.1 + legend_height(panel, lines=True),
         note="gaps are between events that carried output: a chunk may hold "
-               "several tokens · of ok answers only",
+        "several tokens · of ok answers only",
         lacks=streams.lacks_gaps,
     ),
     "errors": Kind(
@@ -192,7 +192,7 @@ KINDS: dict[str, Kind] = {
         paint=money.per_accepted,
         height=money.accepted_height,
         note="all that was charged and waited for, over the accepted answers · "
-               "line: 95 % interval",
+        "line: 95 % interval, from 24 requests",
         priced=True,
         lacks=_needs("e2e", NO_LAST),
     ),
@@ -202,15 +202,15 @@ KINDS: dict[str, Kind] = {
         paint=times.over_time,
         height=lambda panel: _curve(panel) + times.failed_height(panel),
         note="line: medians of equal spans with their 95 % interval, broken where "
-               "there are fewer than 11 answers · x: a failure · grey: not sending",
+        "fewer than 11 answers came, or more failed · x: a failure · grey: not "
+        "sending",
     ),
     "hour-of-week": Kind(
         title="By hour of the week",
         says="median time to first token and success share by hour of the week (UTC)",
         paint=calendar.hour_of_week,
         height=calendar.hour_of_week_height,
-        note="blank: fewer than 11 answers (times), or no request (ok) · "
-               "ok: from 90 % or less to 100 %",
+        note="blank: fewer than 11 answers (times), or no request (ok)",
         lacks=calendar.lacks_a_day,
     ),
     "calendar": Kind(
@@ -219,7 +219,7 @@ KINDS: dict[str, Kind] = {
         paint=calendar.calendar,
         height=calendar.calendar_height,
         note="ok / (ok + failed): what was our own doing is left out · dot: nothing "
-               "was asked",
+        "was asked",
         lacks=calendar.lacks_hours,
     ),
 }  # fmt: skip

@@ -3,10 +3,10 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from compare.judge.accepted import Accepted, Per, accepted
-from compare.judge.economy import efficient
+from compare.judge.economy import PER, efficient
 from compare.show.panel import Host, Panel
 from compare.show.parts import below_it, empty, foot_height, host_axis, stack
 from compare.show.subject import Subject
@@ -39,6 +39,7 @@ def cost_speed(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
             size=8.5,
             linespacing=1.1,
             arrowprops={"arrowstyle": "-", "color": muted, "lw": 0.6},
+            bbox={"fc": panel.theme.paper, "ec": "none", "alpha": 0.75, "pad": 0.5},
         ).set_in_layout(False)
     _around(plot, "x", [x for _, x, _ in points])
     _around(plot, "y", [y for _, _, y in points])
@@ -63,16 +64,17 @@ def per_accepted(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
     first.set_title(panel.title)
     below_it(figure, below, told, panel.theme)
     for y, (host, each) in enumerate(zip(panel.hosts, found, strict=True)):
-        _per(first, y, host, each.usd, usd(each.usd.value or 0), panel)
-        _per(last, y, host, each.seconds, f"{number(each.seconds.value or 0)} s", panel)
+        _per(first, y, host, each.usd, PER, panel)
+        _per(last, y, host, each.seconds, 1, panel)
     host_axis(first, panel)
     last.tick_params(labelleft=False, length=0)
     last.grid(visible=False, axis="y")
     for plot in (first, last):
         low, high = plot.get_xlim()
         plot.set_xlim(0, high + 0.45 * (high - min(low, 0)))
-        plot.xaxis.set_major_formatter(FuncFormatter(lambda at, _: f"{at:.3g}"))
-    first.set_xlabel("USD per accepted answer")
+        plot.xaxis.set_major_locator(MaxNLocator(5))
+        plot.xaxis.set_major_formatter(FuncFormatter(lambda at, _: f"{at:,.3g}"))
+    first.set_xlabel(f"USD per {PER:,} accepted answers")
     last.set_xlabel("seconds per accepted answer")
 
 
@@ -88,7 +90,8 @@ def lacks_prices(subject: Subject) -> str | None:
     return None if known else "no host's answers could be priced"
 
 
-def _per(plot: Axes, y: int, host: Host, per: Per, words: str, panel: Panel) -> None:
+def _per(plot: Axes, y: int, host: Host, per: Per, n: int, panel: Panel) -> None:
+    """Draw what `n` accepted answers took, with its interval."""
     if per.value is None:
         why = "nothing accepted" if host.counts.n else "no measured request"
         if host.counts.n_ok and per.n_unknown:
@@ -96,12 +99,13 @@ def _per(plot: Axes, y: int, host: Host, per: Per, words: str, panel: Panel) -> 
         plot.text(0.02, y, why, va="center", size=8.5, color=panel.theme.muted,
                   transform=plot.get_yaxis_transform())  # fmt: skip
         return
-    plot.barh(y, per.value, height=0.36, color=(host.colour, 0.35), ec=host.colour)
-    plot.plot(per.value, y, host.marker, color=host.colour, markersize=6)
-    high = per.value
+    value = high = per.value * n
+    plot.barh(y, value, height=0.36, color=(host.colour, 0.35), ec=host.colour)
+    plot.plot(value, y, host.marker, color=host.colour, markersize=6)
     if per.low is not None and per.high is not None:
-        plot.plot([per.low, per.high], [y, y], color=panel.theme.ink, lw=1.2)
-        high = per.high
+        high = per.high * n
+        plot.plot([per.low * n, high], [y, y], color=panel.theme.ink, lw=1.2)
+    words = f"{number(value)} s" if n == 1 else usd(value)
     least = "at least " if per.n_unknown else ""
     plot.annotate(least + words, (high, y), xytext=(8, 0), size=8.5, va="center",
                   textcoords="offset points")  # fmt: skip
@@ -114,6 +118,8 @@ def _of_accepted(panel: Panel, found: list[Accepted]) -> list[str]:
         if not each.n:
             continue
         how = "passed their checks" if each.checked else "ok (nothing was checked)"
+        if not host.counts.n_ok:
+            how = "ok"
         line = f"{host.label}: {each.n_accepted:,} of {each.n:,} {how}"
         if each.usd.n_unknown and each.usd.value is not None:
             line += f"; {each.usd.n_unknown:,} failed ones of unknown cost not in it"

@@ -68,6 +68,6 @@ def _stack(plot: Axes, y: int, host: Host, seen: Sequence[str], theme: Theme) ->
             plot.barh(y, share, left=left, height=0.42, lw=0.5, **look)
         left += share
     listed = [f"{outcome} {n:,}" for outcome, n in counts.outcomes.items()]
-    more = f", {len(listed) - 4} other outcomes" if len(listed) > 4 else ""
+    more = f", {len(listed) - 4} more kinds" if len(listed) > 4 else ""
     text = ", ".join(listed[:4]) + more
     plot.text(0.003, y + 0.23, text, va="top", size=8)

@@ -11,7 +11,7 @@ from compare.show.words import moment, named, plain
 from data.row import RunRow
 
 HEAD = 0.65
-NOTE = 108
+NOTE = 120
 """Letters of a line of notes."""
 
 METADATA: dict[str, dict[str, None]] = {

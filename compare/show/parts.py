@@ -1,5 +1,6 @@
 """What panels are made of: places, axes, legends, and words where there is nothing."""
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,6 +16,7 @@ from compare.show.theme import Theme
 from compare.show.words import plain
 
 FOOT_LINE = 0.18
+FOOT_LETTERS = 104
 
 AXES = {
     "ttft": "time to first token (ms)",
@@ -89,7 +91,7 @@ def legend(
         loc="upper left",
         bbox_to_anchor=(0, 1),
         borderaxespad=0,
-        ncols=1 if more else legend_columns(panel),
+        ncols=1 if more else _columns(panel),
         handlelength=3.2,
         columnspacing=1.5,
     )
@@ -102,26 +104,32 @@ def below_it(
     foot = figure.add_subplot(spec)
     foot.axis("off")
     where, height = foot.transAxes, foot_height(lines)
-    for n, line in enumerate(lines):
-        y = 1 - FOOT_LINE * n / height
-        text = plain(line, 130)
-        foot.text(0, y, text, va="top", size=8.5, color=theme.muted, transform=where)
+    for n, line in enumerate(_wrapped(lines)):
+        y, muted = 1 - FOOT_LINE * n / height, theme.muted
+        text = foot.text(0, y, line, va="top", size=8.5, color=muted, transform=where)
+        text.set_in_layout(False)  # it is as wide as the page lets it be
 
 
 def foot_height(lines: Sequence[str]) -> float:
     """Return the inches that lines below a panel take."""
-    return 0.05 + FOOT_LINE * len(lines)
+    return 0.05 + FOOT_LINE * len(_wrapped(lines))
 
 
-def legend_columns(panel: Panel) -> int:
-    """Return how many columns a panel's legend takes."""
+def _wrapped(lines: Sequence[str]) -> list[str]:
+    return [
+        part for line in lines for part in textwrap.wrap(plain(line, 900), FOOT_LETTERS)
+    ]
+
+
+def _columns(panel: Panel) -> int:
     longest = max((len(host.label + host.facts) for host in panel.hosts), default=0)
     return 2 if longest <= 36 and len(panel.hosts) > 2 else 1
 
 
-def legend_height(panel: Panel) -> float:
-    """Return the inches that a panel's legend takes."""
-    return 0.1 + 0.19 * -(-len(panel.hosts) // legend_columns(panel))
+def legend_height(panel: Panel, *, lines: bool = False) -> float:
+    """Return the inches that a panel's legend takes, with `lines` one a host."""
+    columns = 1 if lines else _columns(panel)
+    return 0.1 + 0.19 * -(-len(panel.hosts) // columns)
 
 
 def host_axis(plot: Axes, panel: Panel) -> None:

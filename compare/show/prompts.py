@@ -64,9 +64,12 @@ def lacks_lengths(subject: Subject) -> str | None:
 
 
 def classes(lengths: Floats) -> Floats:
-    """Return the edges of classes of length with about as many requests in each."""
-    edges = np.unique(np.quantile(lengths, np.linspace(0, 1, CLASSES + 1)))
-    return edges if len(edges) > 1 else np.array([edges[0], edges[0] + 1])
+    """Return where classes of length begin, with about as many requests in each.
+
+    Each begins at a length that occurs: a few unlike lengths are a class each.
+    """
+    shares = np.linspace(0, 1, CLASSES + 1)
+    return np.unique(np.quantile(lengths, shares, method="lower"))
 
 
 def _dots(plot: Axes, panel: Panel, host: Host) -> None:
@@ -80,12 +83,11 @@ def _dots(plot: Axes, panel: Panel, host: Host) -> None:
 def _medians(plot: Axes, panel: Panel, host: Host, edges: Floats) -> None:
     lengths = panel.frame.figures["prompt"][host.rows]
     place = np.searchsorted(edges, lengths, side="right") - 1
-    place = np.where(lengths == edges[-1], len(edges) - 2, place)
     place = np.where(np.isnan(lengths), -1, place)
-    found = by_period(panel.frame, host.rows, place, len(edges) - 1, "ttft")
+    found = by_period(panel.frame, host.rows, place, len(edges), "ttft")
     middles = [
         percentile(lengths[place == n], 0.5) if found.n_ok[n] else np.nan
-        for n in range(len(edges) - 1)
+        for n in range(len(edges))
     ]
     values = [np.nan if each.value is None else each.value for each in found.medians]
     plot.plot(middles, values, marker=host.marker, color=host.colour, ls=host.line,

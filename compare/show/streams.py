@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
+from matplotlib.ticker import FuncFormatter
 
 from compare.judge.depth import events_of
 from compare.judge.frame import Floats, Ints
@@ -67,6 +68,7 @@ def raster(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
     plot.tick_params(axis="y", length=0)
     plot.grid(visible=False, axis="y")
     plot.set_xlim(left=0)
+    plot.xaxis.set_major_formatter(FuncFormatter(lambda at, _: f"{at:,.6g}"))
     plot.set_xlabel("time since the request was sent (ms)")
     return None
 
@@ -78,7 +80,7 @@ def raster_height(panel: Panel) -> float:
 
 def gaps(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
     """Draw how many answers have longer gaps, the median one and the longest."""
-    above, below = stack(spec, 2.7, legend_height(panel) + 0.19 * len(panel.hosts))
+    above, below = stack(spec, 2.7, legend_height(panel, lines=True))
     sides = above.subgridspec(1, 2, wspace=0.06)
     first = figure.add_subplot(sides[0, 0])
     last = figure.add_subplot(sides[0, 1], sharey=first)

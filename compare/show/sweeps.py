@@ -66,7 +66,7 @@ def knee_of(points: Sequence[Point]) -> Point | None:
 
 
 def _words_height(panel: Panel) -> float:
-    return foot_height([""] * len(panel.hosts))
+    return foot_height(["knee"] * len(panel.hosts))
 
 
 def _over_loads(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:

@@ -25,7 +25,7 @@ PLACES = 600
 """Failures nearer than the width over this are one mark."""
 
 PERIODS = 60
-ANSWERS = 30
+ANSWERS = 20
 """A median is of about so many answers or more, and there are at most `PERIODS`."""
 
 UNITS = ((2 * 86_400.0, 86_400.0, "days"), (2 * 3_600.0, 3_600.0, "hours"),
@@ -106,7 +106,10 @@ def _dots(plot: Axes, panel: Panel, host: Host, unit: float) -> Floats:
 def _medians(
     plot: Axes, panel: Panel, host: Host, span: tuple[float, float, float]
 ) -> None:
-    """Draw a host's medians of equal spans of time, where there are enough answers."""
+    """Draw a host's medians of equal spans of time.
+
+    There is none where answers are too few, or fewer than failures: an outage.
+    """
     low, high, unit = span
     n = min(PERIODS, host.counts.n_ok // ANSWERS)
     if n < 2 or high <= low:
@@ -117,6 +120,7 @@ def _medians(
     found = by_period(panel.frame, host.rows, period, n, "ttft")
     middles = (low + each * (np.arange(n) + 0.5)) / unit
     values = np.array([m.value for m in found.medians], dtype=np.float64)
+    values[found.n_failed > found.n_ok] = np.nan
     lows = np.array([m.low for m in found.medians], dtype=np.float64)
     highs = np.array([m.high for m in found.medians], dtype=np.float64)
     wide = ~np.isnan(values)
