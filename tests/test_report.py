@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import cache
 from html.parser import HTMLParser
 
 import pytest
@@ -21,7 +22,7 @@ from compare.show.subject import subject
 from compare.show.verdicts import headline, terms
 from data.row import Failure
 
-NO_CHARTS = Gallery(charts=[], glyphs={}, colours={}, left_out={})
+NO_CHARTS = Gallery(charts=[], glyphs={}, left_out={})
 
 
 class Read(HTMLParser):
@@ -61,13 +62,25 @@ class Read(HTMLParser):
                 self._cell.append(text)
 
 
+@cache
 def judged(rows=None, hosts=HOSTS, **changes):
     rows = timings(hosts, n=140, fail={"zai": 0.1}) if rows is None else rows
     return Judged(run_row(hosts, **changes), of(rows), lambda: iter(()))
 
 
+MADE = {}
+
+
+def compared(*found):
+    """Return a comparison, made once of the same runs."""
+    key = tuple(map(id, found))  # `judged` keeps them
+    if key not in MADE:
+        MADE[key] = within(found[0]) if len(found) == 1 else across(*found)
+    return MADE[key]
+
+
 def source(*found, made=None, **changes):
-    made = made or (within(found[0]) if len(found) == 1 else across(*found))
+    made = made or compared(*found)
     fields = {"gallery": NO_CHARTS, "gates": [], "failures": [[]] * len(found),
               "counts": [len(each.frame) for each in found]}  # fmt: skip
     return Source(comparison=made, **{**fields, **changes})
@@ -80,7 +93,7 @@ def page(*found, **changes):
 def test_the_verdict_stands_before_every_table_in_the_terminals_words():
     found = judged()
     html = report(source(found))
-    (sentence,) = headline(within(found))
+    (sentence,) = headline(compared(found))
     assert html.index(sentence) < html.index("<table")
     assert terms(within(found).contrasts) in Read(html).text
 
@@ -116,7 +129,7 @@ def test_times_have_their_intervals_and_unknown_figures_say_why():
 
 def test_caveats_are_marked_where_they_spoil_and_told_with_advice():
     found = judged()
-    made = within(found)
+    made = compared(found)
     read = page(found, made=made)
     for note in made.notes:
         assert f"{note.text}: {note.advice}" in read.text
@@ -151,8 +164,8 @@ def test_a_good_run_needs_no_banner_and_an_invalid_one_gets_no_verdict():
 
 
 def test_an_empty_run_gives_a_page_that_says_so():
-    found = judged(rows=[], status="crashed", validity=None)
-    read = page(found, gallery=gallery([subject(found, within(found))]))
+    found = judged(rows=(), status="crashed", validity=None)
+    read = page(found, gallery=gallery([subject(found, compared(found))]))
     assert read.text.count("no measured request") >= 1
     assert "Not drawn" in read.text
     assert "How it was measured" in read.text
@@ -160,7 +173,7 @@ def test_an_empty_run_gives_a_page_that_says_so():
 
 
 def test_one_host_alone_gives_its_figures():
-    rows = timings(("zai",), n=20)
+    rows = tuple(timings(("zai",), n=20))
     read = page(judged(rows, hosts=("zai",)))
     assert "One host only" in read.text
     assert len(read.tables[0]) == 2
@@ -228,7 +241,7 @@ def test_how_it_was_measured_is_told():
 
 def test_the_same_rows_give_the_same_page_under_two_megabytes():
     found = judged()
-    made = within(found)
+    made = compared(found)
     pages = [
         report(source(found, made=made, gallery=gallery([subject(found, made)])))
         for _ in range(2)
@@ -240,7 +253,7 @@ def test_the_same_rows_give_the_same_page_under_two_megabytes():
 
 def test_charts_for_which_there_is_no_room_are_named():
     found = judged()
-    made = gallery([subject(found, within(found))], room=100_000)
+    made = gallery([subject(found, compared(found))], room=100_000)
     size = sum(len(each.light) + len(each.dark) for each in made.charts)
     assert 0 < size <= 100_000
     read = page(found, gallery=made)
