@@ -35,16 +35,16 @@ class ChartError(Exception):
 
 
 def draw(
-    kind: str, subject: Subject, file_format: str, theme: str = LIGHT.name
+    kind: str, subject: Subject, file_format: str, theme: str | Theme = LIGHT
 ) -> bytes:
     """Return one chart of a run as a PNG, SVG or PDF file.
 
     What has no data says so in its panel. ChartError for an unknown kind, format or
-    theme (`light` or `dark`).
+    theme (`light`, `dark`, or one of your own).
     """
     chosen = _known(kind, KINDS, "chart")
     _known(file_format, dict.fromkeys(FORMATS), "format")
-    colours = _known(theme, THEMES, "theme")
+    colours = theme if isinstance(theme, Theme) else _known(theme, THEMES, "theme")
     with mpl.rc_context(), warnings.catch_warnings():
         # A host's name may hold letters that the font lacks: boxes are drawn.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")

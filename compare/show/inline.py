@@ -1,9 +1,13 @@
 """A chart as a part of a page: its SVG made safe, small, and of two themes at once."""
 
 import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from xml.etree import ElementTree as ET
 
 import msgspec
+
+from compare.show.theme import DARK, LIGHT, Theme
 
 SVG = "{http://www.w3.org/2000/svg}"
 LINK = "{http://www.w3.org/1999/xlink}href"
@@ -16,108 +20,119 @@ DRAWN = frozenset(
 )  # fmt: skip
 """What matplotlib draws with. Anything else is left out."""
 
+LINKED = ("#", "data:image/png;base64,")
+"""How what a chart points to begins: in itself."""
+
 GLYPH = "scale(0.015625)"
 """How matplotlib marks the outline of a letter."""
 
-INITIAL = {"fill": "#000000"}
-"""What matplotlib leaves out, since it is what SVG begins with."""
-
 _POINTS = re.compile(r"url\(#([^)]+)\)")
 _LONG = re.compile(r"(\.\d\d)\d+")
+_LINES = re.compile(r"(?:[ML] -?[\d.]+ -?[\d.]+ *|z *)+")
+_PARTS = re.compile(r"([MLz])(?: (-?[\d.]+) (-?[\d.]+))?")
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
 ET.register_namespace("", SVG[1:-1])
 ET.register_namespace("xlink", LINK[1 : LINK.index("}")])
 
 
+MARKED = "marked"
+"""The theme of a chart whose every colour stands for a role in a theme."""
+
+
 class Inline(msgspec.Struct, frozen=True, kw_only=True):
     """A chart as markup, and what that needs of its page.
 
     `light` is for both themes where `dark` is empty. `glyphs` are the outlines of
-    letters by id; `colours` are those on light and on dark paper, by the name of the
-    custom property that the markup has instead.
+    letters by id.
     """
 
     light: str
     dark: str = ""
     glyphs: dict[str, str]
-    colours: dict[str, tuple[str, str]]
 
 
-def inline(light: bytes, dark: bytes, name: str, title: str, text: str) -> Inline:
-    """Return a chart that was drawn as SVG in both themes as a part of a page.
+def inline(draw: Callable[[Theme], bytes], name: str, title: str, text: str) -> Inline:
+    """Return a chart as a part of a page, from what draws it in a theme as SVG.
 
     Every id begins with `name`, so that charts can share a page; `title` and `text`
-    are read where the chart cannot be seen. What differs in more than its colours is
-    kept twice.
+    are read where the chart cannot be seen. Its colours become the page's custom
+    properties (`palette`). One that mixes colours, or holds a picture, is drawn in
+    both themes instead.
     """
-    one, other = _read(light), _read(dark)
-    colours = _mixed(one, other)
-    if colours is None:
-        one = _read(light)
-    roots = {name: one} if colours is not None else {name: one, f"{name}-dark": other}
+    theme, roles = marked()
+    root = _read(draw(theme))
+    if _recoloured(root, roles):
+        roots = {name: root}
+    else:
+        roots = {name: _read(draw(LIGHT)), f"{name}-dark": _read(draw(DARK))}
     glyphs: dict[str, str] = {}
     made = []
-    for prefix, root in roots.items():
-        glyphs |= _without_glyphs(root)
-        _shorten(root)
-        _rename(root, prefix)
-        _explain(root, prefix, title, text)
-        made.append(ET.tostring(root, encoding="unicode"))
-    return Inline(
-        light=made[0],
-        dark=made[1] if len(made) > 1 else "",
-        glyphs=glyphs,
-        colours=colours or {},
-    )
+    for prefix, each in roots.items():
+        glyphs |= _without_glyphs(each)
+        _shorten(each)
+        _rename(each, prefix)
+        _explain(each, prefix, title, text)
+        made.append(ET.tostring(each, encoding="unicode"))
+    return Inline(light=made[0], dark="".join(made[1:]), glyphs=glyphs)
+
+
+def palette() -> dict[str, tuple[str, str]]:
+    """Return the custom properties that charts use: each on light and on dark paper."""
+    light, dark = (dict(_colours(each)) for each in (LIGHT, DARK))
+    return {f"--chart-{role}": (light[role], dark[role]) for role in light}
+
+
+@cache
+def marked() -> tuple[Theme, dict[str, str]]:
+    """Return a theme in which no two roles share a colour, and the role of each."""
+    roles = {f"#fe{n:04x}": role for n, (role, _) in enumerate(_colours(LIGHT))}
+    left = iter(roles)
+    fields = {
+        name: tuple(next(left) for _ in value)
+        if isinstance(value, tuple)
+        else next(left)
+        for name, value in msgspec.structs.asdict(LIGHT).items()
+        if name != "name"
+    }
+    return Theme(name=MARKED, **fields), roles
+
+
+def _colours(theme: Theme) -> Iterator[tuple[str, str]]:
+    """Yield the roles of a theme with their colours, in the order of its fields."""
+    for name, value in msgspec.structs.asdict(theme).items():
+        if isinstance(value, tuple):
+            yield from ((f"{name}-{n}", each) for n, each in enumerate(value))
+        elif name != "name":
+            yield name.replace("_", "-"), value
+
+
+def _recoloured(root: ET.Element, roles: Mapping[str, str]) -> bool:
+    """Put the page's properties in the place of colours; False if some are no role."""
+    for each in root.iter():
+        style = each.get("style", "")
+        if each.tag == f"{SVG}image" or set(_COLOUR.findall(style)) - roles.keys():
+            return False
+        each.set("style", _COLOUR.sub(lambda c: f"var(--chart-{roles[c[0]]})", style))
+        if not style:
+            del each.attrib["style"]
+    return True
 
 
 def _read(svg: bytes) -> ET.Element:
+    """Return a drawing, without anything that no chart is made of."""
     root = ET.fromstring(svg)  # noqa: S314 - our own drawing, just made
     for parent in list(root.iter()):
         for child in list(parent):
             if child.tag not in DRAWN:
                 parent.remove(child)
-            elif "fill" in child.attrib:  # of a hatch's ground; elsewhere it is style
-                fill, style = child.attrib.pop("fill"), child.get("style", "")
-                child.set("style", f"fill: {fill}; {style}")
+        for key, value in list(parent.items()):
+            if key.startswith("on") or (key == LINK and not value.startswith(LINKED)):
+                del parent.attrib[key]
+        if "fill" in parent.attrib:  # of a hatch's ground; elsewhere it is style
+            fill, style = parent.attrib.pop("fill"), parent.get("style", "")
+            parent.set("style", f"fill: {fill}; {style}")
     return root
-
-
-def _mixed(one: ET.Element, other: ET.Element) -> dict[str, tuple[str, str]] | None:
-    """Let `one` have the colours of both; None if they are not all that differs."""
-    ours, theirs = list(one.iter()), list(other.iter())
-    if [_shape(each) for each in ours] != [_shape(each) for each in theirs]:
-        return None
-    colours: dict[str, tuple[str, str]] = {}
-    for each, twin in zip(ours, theirs, strict=True):
-        style, its = (_declared(e.get("style", "")) for e in (each, twin))
-        if "fill" in style.keys() ^ its.keys():
-            style, its = INITIAL | style, INITIAL | its
-        if style.keys() != its.keys():
-            return None
-        for key, value in style.items():
-            pair = (value, its[key])
-            if _COLOUR.fullmatch(pair[0]) and _COLOUR.fullmatch(pair[1]):
-                if pair[0] != pair[1]:
-                    colour = f"--c{pair[0][1:]}-{pair[1][1:]}"
-                    colours[colour] = pair
-                    style[key] = f"var({colour})"
-            elif pair[0] != pair[1] and "url(" not in value:
-                return None
-        if style:
-            each.set("style", ";".join(f"{key}:{style[key]}" for key in style))
-    return colours
-
-
-def _shape(each: ET.Element) -> tuple[str, dict[str, str]]:
-    """Return all of an element but its colours and its names, which are made of them.
-
-    What a name points to is an element too, and looked at in its own place.
-    """
-    names = {"id", "style", "clip-path"}
-    names |= {LINK} if each.tag == f"{SVG}use" else set()
-    return each.tag, {key: text for key, text in each.items() if key not in names}
 
 
 def _declared(style: str) -> dict[str, str]:
@@ -128,22 +143,64 @@ def _declared(style: str) -> dict[str, str]:
 def _without_glyphs(root: ET.Element) -> dict[str, str]:
     """Take the letters' outlines out and return them; all charts share them."""
     found = {}
-    for parent in list(root.iter(f"{SVG}defs")):
-        for child in list(parent):
-            if child.get("transform") == GLYPH:
-                outline = child.get("d", "").replace("\n", " ")
-                found[f"glyph-{child.get('id')}"] = outline
-                parent.remove(child)
+    for group in list(root.iter()):
+        for defs in group.findall(f"{SVG}defs"):
+            for child in list(defs):
+                if child.get("transform") == GLYPH:
+                    outline = child.get("d", "").replace("\n", " ")
+                    found[f"glyph-{child.get('id')}"] = outline
+                    defs.remove(child)
+            if not len(defs):
+                group.remove(defs)
     return found
 
 
 def _shorten(root: ET.Element) -> None:
-    """Leave out line ends, and digits of places beyond a hundredth of a point."""
+    """Say once what all parts of a group say of their looks, and round to 0.01 pt."""
+    for group in root.iter(f"{SVG}g"):
+        styles = {each.get("style", "") for each in group}
+        shared = (
+            styles.pop() if len(styles) == 1 and "style" not in group.attrib else ""
+        )
+        # Opacity is of a whole group; everything else that is drawn with is inherited.
+        if shared and "opacity" not in _declared(shared):
+            group.set("style", shared)
+            for each in group:
+                del each.attrib["style"]
     for each in root.iter():
         each.text = each.tail = None
         for key, value in each.items():
             if key in {"d", "x", "y"}:
-                each.set(key, _LONG.sub(r"\1", value.replace("\n", " ")).strip())
+                each.set(key, _path(" ".join(value.split())))
+
+
+def _path(drawn: str) -> str:
+    """Return a path, rounded; one of straight lines by its steps, which are short."""
+    if not _LINES.fullmatch(drawn):
+        return _LONG.sub(r"\1", drawn)
+    told, x, y, start = [], 0, 0, (0, 0)
+    for letter, *ends in _PARTS.findall(drawn):
+        if letter == "z":
+            told.append("z")
+            x, y = start
+            continue
+        # In whole hundredths: what is rounded in one step is made up for in the next.
+        to_x, to_y = (round(100 * float(end)) for end in ends)
+        if letter == "M":
+            told.append(f"M{_hundredths(to_x)} {_hundredths(to_y)}")
+            start = to_x, to_y
+        elif to_y == y:
+            told.append(f"h{_hundredths(to_x - x)}")
+        elif to_x == x:
+            told.append(f"v{_hundredths(to_y - y)}")
+        else:
+            told.append(f"l{_hundredths(to_x - x)} {_hundredths(to_y - y)}")
+        x, y = to_x, to_y
+    return "".join(told)
+
+
+def _hundredths(n: int) -> str:
+    return f"{n / 100:.2f}".rstrip("0").rstrip(".")
 
 
 def _rename(root: ET.Element, name: str) -> None:

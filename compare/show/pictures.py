@@ -1,13 +1,13 @@
 """The charts of a page: each in both themes, all together within a bound of bytes."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 
 from compare.show.charts import KINDS, draw, drawable
 from compare.show.inline import Inline, inline
 from compare.show.subject import Subject
-from compare.show.theme import DARK, LIGHT
 from compare.show.words import named
 
 ROOM = 1_600_000
@@ -15,20 +15,19 @@ ROOM = 1_600_000
 
 
 class Gallery(msgspec.Struct, frozen=True, kw_only=True):
-    """Charts of a page, and the letters and colours that they share.
+    """Charts of a page, and the letters that they share, by id.
 
     `left_out` says of every kind that is missing why it is.
     """
 
     charts: list[Inline]
     glyphs: dict[str, str]
-    colours: dict[str, tuple[str, str]]
     left_out: dict[str, str]
 
 
 def gallery(subjects: Sequence[Subject], room: int = ROOM) -> Gallery:
     """Return every chart that there is data for, run by run, while there is room."""
-    made = Gallery(charts=[], glyphs={}, colours={}, left_out={})
+    made = Gallery(charts=[], glyphs={}, left_out={})
     for n, subject in enumerate(subjects):
         kinds, lacking = drawable(subject)
         made.left_out.update(lacking)
@@ -41,12 +40,10 @@ def gallery(subjects: Sequence[Subject], room: int = ROOM) -> Gallery:
                 continue
             made.charts.append(chart)
             made.glyphs.update(chart.glyphs)
-            made.colours.update(chart.colours)
     return made
 
 
 def _drawn(kind: str, subject: Subject, n: int) -> Inline:
-    light, dark = (draw(kind, subject, "svg", each.name) for each in (LIGHT, DARK))
     chosen = KINDS[kind]
     title = f"{chosen.title}: {named(subject.run)}"
     hosts = ", ".join(subject.hosts.values())
@@ -55,4 +52,5 @@ def _drawn(kind: str, subject: Subject, n: int) -> Inline:
         f"Shows {chosen.says}{note}, of {hosts}. The figures are in the tables of "
         "this page."
     )
-    return inline(light, dark, f"{kind}-{n}", title, text)
+    painted = partial(draw, kind, subject, "svg")
+    return inline(painted, f"{kind}-{n}", title, text)

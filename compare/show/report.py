@@ -13,6 +13,7 @@ from compare.judge.comparison import Comparison
 from compare.judge.contrast import FASTER, SLOWER
 from compare.judge.gates import Gate
 from compare.show import facts, sheets
+from compare.show.inline import palette
 from compare.show.jobfile import Recipe, recipe
 from compare.show.pictures import Gallery
 from compare.show.verdicts import headline, letter
@@ -75,7 +76,7 @@ def report(source: Source) -> str:
         ],
         charts=source.gallery.charts,
         glyphs=source.gallery.glyphs,
-        colours=source.gallery.colours,
+        colours=palette(),
         left_out=source.gallery.left_out,
         definitions=facts.DEFINITIONS.items(),
         version=metadata.version("head-to-head"),
