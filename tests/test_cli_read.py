@@ -135,6 +135,29 @@ def test_compare_judges_thresholds_and_leaves_with_99(h2h, filled, tmp_path):
     assert out.startswith("### head-to-head")
 
 
+def test_of_an_invalid_run_no_threshold_counts(h2h, tmp_path):
+    path = tmp_path / "invalid.db"
+    store_run(path, run_row(validity="invalid"), timings(n=12))
+    for text in ("errors<50%", "errors>50%"):
+        status, out, err = h2h("compare", "--db", path, "--threshold", text)
+        assert (status, "No verdict: the run is invalid." in out) == (4, True)
+        assert "invalid" in err
+    assert h2h("compare", "--db", path)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--junit", "nowhere/x.xml"], "there is no folder nowhere"),
+        (["--junit", "-", "--markdown", "-"], "only one"),
+        (["--json", "--markdown", "-"], "only one"),
+        ([RUN_ID], "the same run"),
+    ],
+)
+def test_what_could_not_be_written_or_said_is_refused_first(h2h, filled, flags, words):
+    assert words in refusal(h2h("compare", RUN_ID, *flags, "--db", filled))
+
+
 @pytest.mark.parametrize(
     ("flags", "caret"),
     [

@@ -1,4 +1,6 @@
+import datetime as dt
 import json
+import re
 import xml.etree.ElementTree as ET
 
 import msgspec
@@ -151,6 +153,24 @@ def test_bad_luck_at_the_start_stops_nothing():
     assert watch.failed == "errors<10%"
 
 
+@pytest.mark.parametrize(
+    "text", ["errors<10%", "ok==99%", "ttft:min<50ms", "ttft:max>500ms", "ttft:avg<50"]
+)
+def test_what_may_still_come_right_stops_nothing(text):
+    watch = Watch([parse(text)], {})
+    watch.add(row(0, outcome="http_error"))
+    watch.add(row(1))
+    watch.look()
+    assert watch.failed is None
+
+
+def test_an_extreme_that_can_only_get_worse_stops_a_run():
+    watch = Watch([parse("ttft:min>500ms")], {})
+    watch.add(row(0))
+    watch.look()
+    assert watch.failed == "ttft:min>500ms"
+
+
 def test_looks_are_seldom_and_the_warm_up_is_not_looked_at(monkeypatch):
     now = [100.0]
     monkeypatch.setattr(live.time, "monotonic", lambda: now[0])
@@ -189,6 +209,55 @@ def test_markdown_fits_a_pull_request_and_runs_nothing():
     long = papers.markdown(found, made)
     assert len(long) < 65_536
     assert "cut: too long" in long
+
+
+# What the schema of Jenkins' JUnit plug-in has of what we write.
+JUNIT = {
+    "testsuites": (set(), {"testsuite"}),
+    "testsuite": ({"name", "tests", "failures", "errors", "skipped", "timestamp"},
+                  {"testcase"}),
+    "testcase": ({"name", "classname"}, {"failure"}),
+    "failure": ({"message"}, set()),
+}  # fmt: skip
+
+
+def test_junit_is_as_its_schema_says_whatever_names_hold():
+    hosts = ["a|b`c", "<![CDATA[ & \"'", "\x00\x1b\ud800\ufffe]]>", "日本"]
+    rows = timings(hosts, n=30)
+    found = within(judged(rows, providers=json.dumps(hosts)))
+    text = papers.junit(found, gates(rows, "ttft:p50<200ms", "ok>99%", hosts=hosts))
+    root = ET.fromstring(text.encode())
+    for each in root.iter():
+        attributes, children = JUNIT[each.tag]
+        assert set(each.attrib) == attributes
+        assert {child.tag for child in each} <= children
+    suite = root.find("testsuite")
+    assert int(suite.get("tests")) == len(list(root.iter("testcase"))) == 9
+    assert int(suite.get("failures")) == len(list(root.iter("failure")))
+    dt.datetime.strptime(suite.get("timestamp"), "%Y-%m-%dT%H:%M:%S")  # noqa: DTZ007 - the schema has no zone
+    names = [case.get("name") for case in root.iter("testcase")]
+    assert len(set(names)) == len(names)
+
+
+def test_no_name_breaks_a_table_of_the_markdown():
+    hosts = ["a|b", "`c`", "d\n\n# e", "<details>"]
+    rows = timings(hosts, n=30)
+    found = within(judged(rows, providers=json.dumps(hosts)))
+    text = papers.markdown(found, gates(rows, "ttft:p50<200ms", hosts=hosts))
+    lines = [line for line in text.split("\n") if line.startswith("|")]
+    widths = {len(re.findall(r"(?<!\\)\|", line)) for line in lines}
+    assert widths == {6, 11, 9}  # thresholds, figures, contrasts
+    assert "\n# e" not in text
+    assert not re.search(r"(?<!\\)`", text)
+    assert text.count("<details>") == text.count("</details>") == 1
+
+
+def test_a_cut_leaves_nothing_folded():
+    hosts = [f"{n}{'x' * 190}" for n in range(60)]
+    rows = timings(hosts, n=12)
+    text = papers.markdown(within(judged(rows, providers=json.dumps(hosts))), [])
+    assert text.count("<details>") == text.count("</details>") == 1
+    assert text.endswith("</details>\n\n(cut: too long for a comment)\n")
 
 
 def test_a_mean_has_an_interval_only_from_24_values_on():

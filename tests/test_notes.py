@@ -131,15 +131,16 @@ def test_unlike_connections_are_said():
 
 
 def test_unequal_answers_are_compared_at_a_depth_that_all_reach():
-    rows, lines = [], [[] for _ in range(6)]
+    rows, lines = [], [[] for _ in range(4)]
     for seq in range(80):
         host, block = "ab"[seq % 2], seq // 2
         tokens, gap = (100 + block % 7, 10) if host == "a" else (50 + block % 7, 12)
         end = tokens * gap
         rows.append(timing(seq, provider=host, block=block, ttft_ms=float(gap),
-                           e2e_ms=float(end), completion_tokens=tokens))  # fmt: skip
+                           e2e_ms=float(end), completion_tokens=tokens,
+                           sent_s=0.0))  # fmt: skip
         blob = pack([(n * gap * MS, 2) for n in range(1, tokens + 1)], 0)
-        for column, value in zip(lines, (seq, 0, tokens, None, 0, blob), strict=True):
+        for column, value in zip(lines, (seq, None, 0, blob), strict=True):
             column.append(value)
     found = within(Judged(run_row(("a", "b")), of(rows), lambda: [lines]))
     said = {each.metric: each for each in found.contrasts}

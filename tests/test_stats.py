@@ -106,3 +106,17 @@ def test_a_failure_lasts_for_ever_in_an_adjusted_quantile():
 def test_a_quantile_has_its_interval():
     found = quantile(range(1, 21), 0.5)
     assert (found.low, found.value, found.high) == (6, 10.5, 15)
+
+
+@given(st.integers(1, 5_000), st.floats(0, 1), st.sampled_from([0.95, 0.99]))
+def test_the_exact_interval_of_a_share_is_scipys(n, share, confidence):
+    k = round(n * share)
+    found = stats.exact_interval(k, n, confidence)
+    wanted = scipy.stats.binomtest(k, n).proportion_ci(confidence, "exact")
+    assert found == pytest.approx((wanted.low, wanted.high), abs=2e-6)
+
+
+def test_one_failure_of_one_says_next_to_nothing_of_a_share():
+    low, high = stats.exact_interval(1, 1, 0.99)
+    assert (low, high) == (pytest.approx(0.005, abs=1e-5), 1.0)
+    assert stats.exact_interval(0, 0) == (None, None)

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from compare.judge.grammar import parse, parse_objectives
@@ -18,6 +20,10 @@ from compare.judge.threshold import ThresholdError
         ("decode_tps:p(5)>30", None, "decode_tps", 0.05, ">", 30, None),
         ("goodput>=95%", None, "goodput", None, ">=", 0.95, None),
         ("tokens!=1e2", None, "tokens", "avg", "!=", 100, None),
+        ("ttft:p95<1500us", None, "ttft", 0.95, "<", 1.5, None),
+        ("ttft:p95<1500µs", None, "ttft", 0.95, "<", 1.5, None),
+        (" ttft : p( 95 )\t<  1.5 s ", None, "ttft", 0.95, "<", 1500, None),
+        ("日本.ok>=99.5%", "日本", "ok", None, ">=", 0.995, None),
     ],
 )
 def test_a_threshold_means_what_it_says(
@@ -44,8 +50,17 @@ def test_a_ratio_names_two_hosts():
     [
         ("ttft:q(95)<1500ms", 5, "expected an aggregate"),
         ("ttft<5", 4, "expected : and an aggregate"),
-        ("ttff:p(5)<1", 0, "expected a metric: ttft"),
-        ("zai.ttff:p(5)<1", 4, "expected a metric: ttft"),
+        ("ttff:p(5)<1", 0, "expected a metric; did you mean ttft? known: ttft"),
+        ("zai.ttff:p(5)<1", 4, "did you mean ttft?"),
+        ("TTFT:p95<1", 0, "did you mean ttft?"),
+        ("http_req_duration:p(95)<3", 0, "expected a metric; known: ttft"),
+        ("ttft:p95<1e400", 9, "too large a number"),
+        ("ttft:p95<1e308s", 9, "too large a number"),
+        ("ttft:p95<nan", 9, "expected a number"),
+        ("ttft:p95<-1", 9, "expected a number"),
+        ("ttft:p95<5,000", 10, "expected the end"),
+        ("ttft:p95=<5", 8, "expected one of <="),
+        ("ratio(a/b, tttf, p50)<1", 11, "did you mean ttft?"),
         ("errors:p(95)<1", 6, "takes no aggregate"),
         ("ttft:p(95)<", 11, "expected a number"),
         ("ttft:p(95)1", 10, "expected one of <="),
@@ -82,7 +97,50 @@ def test_nothing_unprintable_gets_into_an_error():
 def test_objectives_are_times_in_ms():
     assert parse_objectives("ttft:500,tpot:50") == {"ttft": 500, "tpot": 50}
     assert parse_objectives("ttft: 1.5s , e2e:5s") == {"ttft": 1500, "e2e": 5000}
-    for text, place in (("ttft", 4), ("foo:1", 0), ("ttft:5,", 7), ("ttft:5;e2e:1", 6)):
+    for text, place in (("ttft", 4), ("foo:1", 0), ("ttft:5,", 7), ("ttft:5;e2e:1", 6),
+                        ("ttft:5,ttft:6", 7)):  # fmt: skip
         with pytest.raises(ThresholdError) as caught:
             parse_objectives(text)
         assert str(caught.value).split("\n")[2] == " " * (2 + place) + "^"
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [("日本.ttff:p95<1", 5), ("e\u0301.ttff:p95<1", 2), ("🚀.ttff:p95<1", 3)],
+)
+def test_the_caret_counts_columns_and_not_characters(text, columns):
+    with pytest.raises(ThresholdError) as caught:
+        parse(text)
+    assert str(caught.value).split("\n")[2] == " " * (2 + columns) + "^"
+
+
+def test_of_a_long_text_only_the_place_is_shown():
+    with pytest.raises(ThresholdError) as caught:
+        parse("x" * 5_000 + ".ttff<1")
+    _, shown, caret = str(caught.value).split("\n")
+    assert len(shown) < 130
+    assert shown[caret.index("^") :] == "ttff<1"
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high", "throughout", "nowhere"),
+    [
+        ("tokens<5", 1, 4, True, False),
+        ("tokens<5", 4, 6, False, False),
+        ("tokens<5", 6, math.inf, False, True),
+        ("tokens>5", -math.inf, 4, False, True),
+        ("tokens==5", 4, 6, False, False),
+        ("tokens==5", 5, 5, True, False),
+        ("tokens==5", 6, 7, False, True),
+        ("tokens!=5", 4, 6, False, False),
+        ("tokens!=5", 6, 7, True, False),
+        ("tokens!=5", 5, 5, False, True),
+        ("tokens>=5", -math.inf, math.inf, False, False),
+    ],
+)
+def test_an_interval_is_wholly_right_wholly_wrong_or_neither(
+    text, low, high, throughout, nowhere
+):
+    found = parse(text)
+    assert found.holds_throughout(low, high) is throughout
+    assert found.holds_nowhere(low, high) is nowhere

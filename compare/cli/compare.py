@@ -1,12 +1,19 @@
 """`h2h compare`: a run's hosts against a reference, or one run against another."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from compare.cli import gating
 from compare.cli.leave import EXITS
 from compare.cli.options import db_option, json_option, print_json, run_argument
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from compare.judge.comparison import Judged
+    from compare.judge.gates import Gate
 
 
 @click.command()
@@ -57,9 +64,11 @@ def compare(
 
     if definitions is not None:
         return _redefine(db, run if run_b is None else run_b, definitions, as_json)
-    gating.refuse_existing([junit, markdown], force=force)
+    gating.refuse_papers(junit, markdown, force=force, as_json=as_json)
     asked, objectives = gating.parsed(thresholds), gating.objectives(goodput)
     runs = [judged(db, text) for text in ([run] if run_b is None else [run, run_b])]
+    if len(runs) == 2 and runs[0].run.run_id == runs[1].run.run_id:
+        raise click.UsageError("RUN and RUN_B are the same run; name two")
     objectives = objectives or objectives_of(runs[-1].run)
     asked = asked or gating.parsed(thresholds_of(runs[-1].run))
     found = comparison(runs, reference, objectives=objectives, anyway=anyway)
@@ -72,6 +81,16 @@ def compare(
 
         tables.console().print(verdicts.comparison(found))
         gating.print_gates(gates)
+    return _left(runs, gates)
+
+
+def _left(runs: "Sequence[Judged]", gates: "Sequence[Gate]") -> int:
+    """Return the exit code: of an invalid run no threshold says anything of hosts."""
+    invalid = [each.run for each in runs if each.run.validity == "invalid"]
+    if gates and invalid:
+        text = "the run is invalid: its thresholds say nothing of the hosts"
+        click.echo(text, err=True)
+        return 4
     return 0 if all(gate.passed for gate in gates) else EXITS["threshold"]
 
 

@@ -99,11 +99,25 @@ class Guard:
             self.engine.stop("threshold")
 
 
-def refuse_existing(paths: "Iterable[Path | None]", *, force: bool) -> None:
-    """Raise UsageError for a file that is there, before any work is done for it."""
-    for path in paths:
-        if path is not None and str(path) != "-" and path.exists() and not force:
+def refuse_papers(
+    junit: Path | None, markdown: Path | None, *, force: bool, as_json: bool
+) -> None:
+    """Raise UsageError for papers that could not be written, before any work is done.
+
+    A file must not be there, its folder must; and one thing alone can be printed.
+    """
+    named = [path for path in (junit, markdown) if path is not None]
+    files = [path for path in named if str(path) != "-"]
+    if len(named) - len(files) + as_json > 1:
+        raise click.UsageError(
+            "only one of --json, --junit - and --markdown - can be printed; give the "
+            "others a file"
+        )
+    for path in files:
+        if path.exists() and not force:
             raise click.UsageError(f"{path} is there already; --force replaces it")
+        if not path.parent.is_dir():
+            raise click.UsageError(f"{path}: there is no folder {path.parent}; make it")
 
 
 def judge(

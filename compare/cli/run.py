@@ -72,7 +72,7 @@ def run(
     """
     from compare.run.config import read
 
-    gating.refuse_existing([junit, markdown], force=force)
+    gating.refuse_papers(junit, markdown, force=force, as_json=as_json)
     telling = Telling(ui, as_json, verbose, junit=junit, markdown=markdown)
     flags = jobs.flags_of(values)
     if resume is not None:

@@ -13,6 +13,7 @@ from compare.judge.depth import add_depths, depth_of
 from compare.judge.frame import Frame, Segment
 from compare.judge.notes import (
     differs,
+    of_connections,
     of_contrasts,
     of_pairs,
     of_rows,
@@ -139,6 +140,7 @@ def across(
     text = "the two runs share no moment"
     notes.append(Note(caveat=Caveat.SEPARATE_RUNS, text=text))
     notes += unlike_loads(a.run, b.run)
+    notes += of_connections(a.frame, b.frame, pairs, names)
     for each in (a, b):
         own = {host: f"{host}@{each.run.run_id}" for host in each.frame.hosts}
         notes += [_renamed(note, own) for note in of_run(each.run)]

@@ -1,6 +1,7 @@
 """What a threshold looks at, the figure that this makes, and whether it holds."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 
 import msgspec
 import numpy as np
@@ -78,17 +79,21 @@ def evidence(
 
 
 def figure(
-    threshold: Threshold, seen: Evidence, confidence: float | None = None
+    threshold: Threshold,
+    seen: Evidence,
+    confidence: float | None = None,
+    of_share: Callable[[float, int, float], Interval] = share_interval,
 ) -> Figure:
     """Return the figure of a threshold, and its interval where it has one.
 
-    The mean's interval is normal, from 24 values on; minima and maxima have none.
+    The mean's interval is normal, from 24 values on. A minimum bounds what it will be
+    from above, a maximum from below. `of_share` makes the interval of a share.
     """
     level = confidence or threshold.confidence or CONFIDENCE
     if threshold.metric in SHARES:
         if not seen.whole:
             return Figure(None, why="n/a (no request counts)")
-        low, high = share_interval(seen.part, seen.whole, level)
+        low, high = of_share(seen.part, seen.whole, level)
         return Figure(seen.part / seen.whole, low, high)
     if seen.unknown:
         return Figure(None, why=f"n/a ({seen.unknown:,} unpriced)")
@@ -105,8 +110,9 @@ def _of_values(values: Floats, aggregate: str | float | None, level: float) -> F
         return Figure(None, why="n/a (no answer has it)")
     if q == "avg":
         return Figure(float(values.mean()), *_mean_interval(values, level))
-    extreme = float(values.min() if q == "min" else values.max())
-    return Figure(extreme, extreme, extreme)
+    if q == "min":
+        return Figure(float(values.min()), None, float(values.min()))
+    return Figure(float(values.max()), float(values.max()), None)
 
 
 def _mean_interval(values: Floats, confidence: float) -> Interval:
@@ -125,11 +131,16 @@ def passed(threshold: Threshold, seen: Figure) -> bool:
         return False
     if threshold.confidence is None:
         return threshold.holds(seen.value)
-    ends = (seen.low, seen.high)
-    return all(end is not None and threshold.holds(end) for end in ends)
+    if seen.low is None or seen.high is None:
+        return False
+    return threshold.holds_throughout(seen.low, seen.high)
 
 
 def surely_failed(threshold: Threshold, seen: Figure) -> bool:
-    """Tell whether a threshold fails wherever in its interval the truth is."""
-    ends = [end for end in (seen.low, seen.high) if end is not None]
-    return len(ends) == 2 and not any(threshold.holds(end) for end in ends)
+    """Tell whether a threshold fails wherever in its interval the truth is.
+
+    An end that is not bounded may be anywhere.
+    """
+    low = -math.inf if seen.low is None else seen.low
+    high = math.inf if seen.high is None else seen.high
+    return threshold.holds_nowhere(low, high)

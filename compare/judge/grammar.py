@@ -4,6 +4,7 @@
 ratio(HOST/HOST, METRIC, AGGREGATE) OPERATOR NUMBER [with CONFIDENCE%]
 """
 
+import difflib
 import re
 from collections.abc import Sequence
 from typing import NoReturn
@@ -19,11 +20,14 @@ from compare.judge.threshold import (
     told,
 )
 
-UNITS = {"ms": 1.0, "s": 1_000.0, "m": 60_000.0}
+UNITS = {"us": 1e-3, "µs": 1e-3, "ms": 1.0, "s": 1_000.0, "m": 60_000.0}
 """Milliseconds in each unit of time; a bare number of a time is in ms."""
 
 AGGREGATES = "p(95), p95, med, avg, min or max"
-NUMBER = re.compile(r"\d+(\.\d+)?([eE]-?\d+)?|\.\d+")
+NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?|\.[0-9]+")
+UNIT = re.compile(rf"\s*({'|'.join(UNITS)})\b")
+MOST = 1e15
+"""The largest number that is taken: what is beyond it would always or never hold."""
 
 
 def parse(text: str) -> Threshold:
@@ -39,8 +43,11 @@ def parse_objectives(text: str) -> dict[str, float]:
     found: dict[str, float] = {}
     place = 0
     for part in text.split(","):
-        parser = _Parser(text, place)
+        parser = _Parser(text, place, "goodput")
+        start = place
         metric = parser.word(TIMES, "a time")
+        if metric in found:
+            parser.fail(f"{metric} is there twice", start)
         parser.expect(":")
         found[metric] = parser.time()
         parser.spaces()
@@ -53,13 +60,23 @@ def parse_objectives(text: str) -> dict[str, float]:
 class _Parser:
     """Reads one threshold from left to right; `at` is where it is."""
 
-    def __init__(self, text: str, at: int = 0) -> None:
+    def __init__(self, text: str, at: int = 0, what: str = "threshold") -> None:
         # Tabs and the like would put the caret in a wrong place.
         self.text = "".join(c if c.isprintable() else " " for c in text)
         self.at = at
+        self.what = what
 
     def fail(self, words: str, at: int | None = None) -> NoReturn:
-        raise ThresholdError(told(self.text, self.at if at is None else at, words))
+        place = self.at if at is None else at
+        raise ThresholdError(told(self.text, place, words, self.what))
+
+    def unknown(self, what: str, known: Sequence[str]) -> NoReturn:
+        """Fail at a word that is none of the known ones, and name the nearest."""
+        found = re.compile(r"[\w.-]*").match(self.text, self.at)
+        word = found[0].lower() if found else ""
+        near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}? " if near else ""
+        self.fail(f"expected {what}; {hint}known: {', '.join(known)}")
 
     def spaces(self) -> None:
         while self.text[self.at : self.at + 1] == " ":
@@ -81,7 +98,7 @@ class _Parser:
         found = re.compile(r"[A-Za-z_]\w*").match(self.text, self.at)
         word = found[0] if found else ""
         if word not in known:
-            self.fail(f"expected {what}: {', '.join(known)}")
+            self.unknown(what, known)
         self.at += len(word)
         return word
 
@@ -90,13 +107,16 @@ class _Parser:
         found = NUMBER.match(self.text, self.at)
         if found is None:
             self.fail("expected a number")
+        number = float(found[0])
+        if number > MOST:
+            self.fail("too large a number")
         self.at = found.end()
-        return float(found[0])
+        return number
 
     def time(self) -> float:
         """Return a time in ms."""
         number = self.number()
-        found = re.compile(r"\s*(ms|s|m)\b").match(self.text, self.at)
+        found = UNIT.match(self.text, self.at)
         if found is None:
             return number
         self.at = found.end()
@@ -130,7 +150,7 @@ class _Parser:
         if found is None:
             dot = re.split(r"[<>=!:]", self.text)[0].rfind(".")
             self.at = max(self.at, dot + 1)
-            self.fail(f"expected a metric: {', '.join(METRICS)}")
+            self.unknown("a metric", METRICS)
         self.at = found.end()
         return found[1], found[2]
 

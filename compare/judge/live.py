@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from compare.judge.evidence import Evidence, evidence, figure, surely_failed
 from compare.judge.frame import COLUMNS, Segment, read
+from compare.judge.stats import exact_interval
 from compare.judge.threshold import Threshold
 from data.row import Row
 
@@ -63,5 +64,5 @@ class Watch:
                         self._seen[key] = new if old is None else old + new
         for (n, _, _), seen in self._seen.items():
             threshold = self._thresholds[n]
-            if surely_failed(threshold, figure(threshold, seen, SURE)):
+            if surely_failed(threshold, figure(threshold, seen, SURE, exact_interval)):
                 self.failed = self.failed or threshold.text

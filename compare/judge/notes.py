@@ -24,6 +24,8 @@ FIRST = 20
 SLOW = 1.1
 LINKED = 0.2
 """Blocks in a row whose ratios correlate by more are not independent."""
+UNLIKE_SHARE = 0.5
+"""Two runs whose shares of new connections differ by more are not alike in them."""
 OLD_DAYS = 30
 
 TIMES = ("ttft", "ttfa", "ttn", "e2e", "tpot", "decode_tps")
@@ -210,6 +212,33 @@ def of_pairs(frame: Frame, reference: str) -> Iterator[Note]:
                     text = f"{metric}: {host}'s blocks resemble their neighbours (r ="
                     yield Note(caveat=Caveat.UNSTEADY, text=f"{text} {r:.2f})",
                                metrics=(metric,), **where)  # fmt: skip
+
+
+def of_connections(
+    a: Frame, b: Frame, pairs: Sequence[tuple[str, str]], runs: tuple[str, str]
+) -> Iterator[Note]:
+    """Yield where one run's host was on new connections and the other's on reused ones.
+
+    `pairs` are hosts of B and of A. Two runs share no block, so nothing is left out.
+    """
+    for segment in b.segments:
+        for host, other in pairs:
+            new = _share_new(b, segment, host), _share_new(a, segment, other)
+            if None in new or abs((new[0] or 0.0) - (new[1] or 0.0)) <= UNLIKE_SHARE:
+                continue
+            names = (f"{host}@{runs[1]}", f"{other}@{runs[0]}")
+            text = f"{names[0]} and {names[1]} used unlike connections (new, reused)"
+            yield Note(caveat=Caveat.CONNECTIONS_DIFFER, text=text, hosts=names[:1],
+                       scenario=segment.scenario, step=segment.step)  # fmt: skip
+
+
+def _share_new(frame: Frame, segment: Segment, host: str) -> float | None:
+    """Return which share of the answers opened a connection, None if not known."""
+    rows = frame.rows(segment, host)
+    known = [(kind.conn_reused, n) for kind, n in frame.kinds_of(rows[frame.ok[rows]])
+             if kind.conn_reused is not None]  # fmt: skip
+    whole = sum(n for _, n in known)
+    return sum(n for reused, n in known if not reused) / whole if whole else None
 
 
 def _linked(ours: Floats, theirs: Floats) -> float | None:

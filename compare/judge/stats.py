@@ -181,6 +181,36 @@ def share_interval(
     return max((middle - reach) / scale, 0.0), min((middle + reach) / scale, 1.0)
 
 
+def exact_interval(part: float, whole: int, confidence: float = CONFIDENCE) -> Interval:
+    """Return the exact interval of a share; None, None of nothing.
+
+    Clopper and Pearson, Biometrika 26 (1934): its ends are the shares of which so many,
+    or so few, come in (1 - confidence) / 2 of cases. Wider than Wilson's, and unlike it
+    never less sure than it says, however few there are.
+    """
+    if not whole:
+        return None, None
+    tail, k = (1 - confidence) / 2, int(part)
+    low = _share_at(lambda q: _at_least(k, whole, q) > tail) if k else 0.0
+    high = _share_at(lambda q: _at_least(k + 1, whole, q) > 1 - tail)
+    return low, high if k < whole else 1.0
+
+
+def _share_at(beyond: Callable[[float], bool]) -> float:
+    """Return the least share from which on something is so, to a millionth."""
+    low, high = 0.0, 1.0
+    while high - low > 1e-6:
+        middle = (low + high) / 2
+        low, high = (low, middle) if beyond(middle) else (middle, high)
+    return (low + high) / 2
+
+
+def _at_least(k: int, n: int, q: float) -> float:
+    """Return how often a binomial (n, q) is k or more."""
+    first, mass = _binomial(n, q)
+    return float(mass[max(k - first, 0) :].sum())
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """Return p-values corrected for being several (Holm, Scand. J. Statist. 6, 1979).
 

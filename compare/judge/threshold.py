@@ -5,6 +5,7 @@ ratio(HOST/HOST, METRIC, AGGREGATE) OPERATOR NUMBER [with CONFIDENCE%]
 """
 
 import operator
+import unicodedata
 from collections.abc import Callable
 
 import msgspec
@@ -51,7 +52,31 @@ class Threshold(msgspec.Struct, frozen=True, kw_only=True):
         """Tell whether a figure is on the right side."""
         return OPERATORS[self.sign](figure, self.value)
 
+    def holds_throughout(self, low: float, high: float) -> bool:
+        """Tell whether all figures from `low` to `high` are on the right side."""
+        hit = self.sign == "!=" and low <= self.value <= high
+        return self.holds(low) and self.holds(high) and not hit
 
-def told(text: str, at: int, words: str) -> str:
-    """Return what is wrong with a threshold, a caret under the place."""
-    return f"threshold: {words}\n  {text}\n  {' ' * at}^"
+    def holds_nowhere(self, low: float, high: float) -> bool:
+        """Tell whether no figure from `low` to `high` is on the right side."""
+        hit = self.sign == "==" and low <= self.value <= high
+        return not (self.holds(low) or self.holds(high) or hit)
+
+
+NEAR = 60
+"""Characters of a text that are shown to each side of a mistake."""
+
+
+def told(text: str, at: int, words: str, what: str = "threshold") -> str:
+    """Return what is wrong with a text, and the text with a caret under the place."""
+    start = max(at - NEAR, 0)
+    shown = text[start : at + NEAR]
+    blank = sum(_columns(c) for c in text[start:at])
+    return f"{what}: {words}\n  {shown}\n  {' ' * blank}^"
+
+
+def _columns(character: str) -> int:
+    """Return how many columns of a terminal a printable character takes."""
+    if unicodedata.category(character) in {"Mn", "Me"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1

@@ -67,7 +67,10 @@ def markdown(found: Comparison, gates: Sequence[Gate]) -> str:
     text = "\n\n".join(part for part in parts if part) + "\n"
     if len(text) <= LONGEST:
         return text
-    return text[: text.rfind("\n", 0, LONGEST)] + "\n\n(cut: too long for a comment)\n"
+    cut = text[: text.rfind("\n", 0, LONGEST)]
+    folded = cut.count("<details>") > cut.count("</details>")
+    end = "\n\n</details>" if folded else ""  # else the next words would be folded too
+    return f"{cut}{end}\n\n(cut: too long for a comment)\n"
 
 
 def _gate_lines(gates: Sequence[Gate]) -> list[str]:

@@ -50,7 +50,20 @@ def headline(found: Comparison) -> list[str]:
         told = "; ".join(_of_host(group, *pair) for pair in hosts)
         where = segment(scenario, step, several=steps)
         lines.append(f"{where}: {told}.")
-    return lines or ["One host only: there is nothing to contrast it with."]
+    return lines or [_nothing(found)]
+
+
+def _nothing(found: Comparison) -> str:
+    """Return why there is no contrast at all."""
+    hosts = {each.provider for each in found.summaries}
+    if not hosts:
+        return "Nothing was measured: there is nothing to compare."
+    if not found.paired:
+        return "Nothing that both runs asked is the same: there is nothing to contrast."
+    if len(hosts) > 1:
+        name = plain(found.reference or "the reference", NAMES)
+        return f"{name} was asked nothing: there is nothing to contrast with."
+    return "One host only: there is nothing to contrast it with."
 
 
 def _of_host(group: Sequence[Contrast], host: str, reference: str) -> str:
