@@ -160,6 +160,12 @@ def spread(values: list[float]) -> dict[str, float] | None:
     return {k: round(ordered[int(q * (len(ordered) - 1))], 3) for k, q in at.items()}
 
 
+def cpu() -> float:
+    """Return the CPU seconds that this process and those that it ended have used."""
+    both = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(used.ru_utime + used.ru_stime for used in both)
+
+
 def ready(client: str) -> None:
     """Import what a client needs: its cost is that of requests, not of imports."""
     needed = {

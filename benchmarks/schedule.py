@@ -8,7 +8,6 @@ each, and the rate is that of the blocks.
 import argparse
 import json
 import os
-import resource
 import tempfile
 from collections import defaultdict
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 
 import uvloop
 
-from benchmarks.clients import spread
+from benchmarks.clients import cpu, spread
 from benchmarks.mock import mock
 
 SECONDS = 6
@@ -76,12 +75,6 @@ def told(rows: list[Any]) -> str:
     if len(blocks) < len(sent):
         found += f"; apart within a block {spread(apart)}"
     return found
-
-
-def cpu() -> float:
-    """Return the CPU seconds that this process and those that it ended have used."""
-    both = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(used.ru_utime + used.ru_stime for used in both)
 
 
 def main() -> None:

@@ -107,6 +107,15 @@ def test_a_lone_row_is_committed_by_the_clock(path):
             assert db.failed is None
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="one priority for all threads")
+def test_the_writer_lets_whoever_measures_go_first(path):
+    with Store.open(path) as db:
+        db.flush()  # it is at work
+        ours = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+        its = os.getpriority(os.PRIO_PROCESS, db._thread.native_id)
+    assert its == min(ours + store.NICE, 19)
+
+
 def test_many_threads_may_emit_at_once(path):
     def emit(first):
         for seq in range(first, first + 250):
