@@ -23,7 +23,7 @@ ORDER = {
     "data": "row timeline prices migrations foreign lock statements spool opening "
     "store query ledger export",
     "providers": "outcome reply secret provider usage sse dialect errors limits "
-    "generic ourtoken openrouter zai registry lenient calls plainchunk alike plain "
+    "generic ourtoken openrouter zai registry lenient calls plainchunk alike "
     "answer intake verdict audit reader chunks tap post egress failure resolver line "
     "turnstile exchange wire simulator",
     "providers.simulator": "profile faults player catalogue bill truth cache asked "
