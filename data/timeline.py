@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-KINDS = 4
+KINDS = frozenset(range(4))
 US = 1_000
 
 _LONGEST = 10
@@ -15,21 +15,23 @@ def pack(events: Sequence[tuple[int, int]], origin_ns: int) -> bytes:
     Stamps are on any clock that `origin_ns` is on; kinds are 0 to 3. A stamp before
     its predecessor (or the origin) counts as gap 0. ValueError for another kind.
     """
+    if not {kind for _, kind in events} <= KINDS:
+        raise ValueError(f"an event kind is not one of {sorted(KINDS)}")
+    # The moment is rounded, not the gap: rounded gaps would add up to a drift.
+    start_ns = origin_ns - US // 2
     packed = bytearray()
+    add = packed.append
     last_us, last_ns = 0, origin_ns
     for at_ns, kind in events:
-        if not 0 <= kind < KINDS:
-            raise ValueError(f"event kind {kind} is not one of 0 to {KINDS - 1}")
         if at_ns == last_ns:  # many events come in one read
-            packed.append(kind)
+            add(kind)
             continue
-        # The moment is rounded, not the gap: rounded gaps would add up to a drift.
-        at_us = max((at_ns - origin_ns + US // 2) // US, last_us)
+        at_us = max((at_ns - start_ns) // US, last_us)
         value = (at_us - last_us) << 2 | kind
         while value > 0x7F:
-            packed.append(value & 0x7F | 0x80)
+            add(value & 0x7F | 0x80)
             value >>= 7
-        packed.append(value)
+        add(value)
         last_us, last_ns = at_us, at_ns
     return bytes(packed)
 

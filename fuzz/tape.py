@@ -87,7 +87,7 @@ def read(given: Tape, pieces: Sequence[Piece], *, at_once: bool) -> Reply:
     )
     reader.head(5, given.status, given.headers)
     if at_once:
-        reader.feed_all(pieces)
+        reader.feed_all([at for at, _ in pieces], [part for _, part in pieces])
     else:
         for at, part in pieces:
             reader.feed(at, part)

@@ -1,21 +1,33 @@
-"""Runs of events that differ in one piece of text only, read as a list of texts.
+"""Events that differ in one piece of text only, read as a list of texts.
 
 A host builds the chunks of one stream alike: the same id, the same model, the same
 fields in the same order. From one event that has been read with care its frame is
 known, all that stands around its text, and the events that follow in this frame need
-no JSON parser but for the texts themselves.
+neither a look at their lines nor a JSON parser but for the texts themselves.
 """
 
 import re
-from collections.abc import Sequence
 
 import msgspec
 
-from providers.plainchunk import PlainChunk, plain_chunk
+from providers.plainchunk import (
+    PlainChunk,
+    PlainDelta,
+    plain_chunk,
+    plain_chunks,
+)
 from providers.reply import Kind
 
 _INTERIOR = re.compile(rb'(?:[^"\\]|\\.)*')
 _PROBE = "\u2713"
+_FIELDS = {
+    "content": Kind.CONTENT,
+    "reasoning_content": Kind.REASONING,
+    "reasoning": Kind.REASONING,
+}
+_SHORT = 4
+_FRAMES, _FAILURES = 8, 16
+"""After so many failures no more frames are looked for, and nothing at all."""
 _decoder = msgspec.json.Decoder(list[str])
 
 
@@ -35,11 +47,17 @@ class Frame(msgspec.Struct, frozen=True):
     chunk: PlainChunk
     kind: Kind
 
-    def run(self, events: Sequence[bytes]) -> Run | None:
-        """Return the run of this frame that some events start with.
+    def run(self, events: list[bytes]) -> Run | None:
+        """Return the run of this frame that some events start with, None without one.
 
-        None when a text in it is not the inside of a JSON string.
+        None too when a text in it is not the inside of a JSON string.
         """
+        n = len(events)
+        while n and not self._frames(events[n - 1]):
+            n -= 1  # most often a run goes on until the closing events
+        if not n:
+            return None
+        events = events[:n]
         start, end = self.start, self.end
         a, b = len(start), -len(end)
         texts = [event[a:b] for event in events]
@@ -55,39 +73,78 @@ class Frame(msgspec.Struct, frozen=True):
         return long_enough and event.startswith(start) and event.endswith(end)
 
 
-def frame_of(event: bytes, chunk: PlainChunk) -> Frame | None:
-    """Return the frame of an event that was read as this chunk; None if unsure."""
-    delta = chunk.choices[0].delta
-    given = [
-        (name, kind)
-        for name, kind in (
-            ("content", Kind.CONTENT),
-            ("reasoning_content", Kind.REASONING),
-            ("reasoning", Kind.REASONING),
-        )
-        if getattr(delta, name)
-    ]
-    if len(given) != 1:
+class Alike:
+    """What is known of how one stream's events are alike."""
+
+    __slots__ = ("_failures", "_frame", "_learning")
+
+    def __init__(self) -> None:
+        self._frame: Frame | None = None
+        self._learning = False
+        self._failures = 0
+
+    def run(self, events: list[bytes]) -> Run | list[PlainChunk] | None:
+        """Return what some events start with: a run, or plain chunks; None if neither.
+
+        The first event of a stream, and one on which a run ends, is seldom like what
+        follows, so only the one after it may become a frame. A stream whose events keep
+        differing in more than their text is taken as plain chunks.
+        """
+        if self._frame is not None:
+            run = self._frame.run(events)
+            if run is None:
+                self._frame = None
+            return run
+        if not self._learning:
+            self._learning = True
+            return None
+        if self._failures < _FRAMES:
+            return self._learned(events)
+        chunks = plain_chunks(events) if self._failures < _FAILURES else []
+        self._failures += not chunks
+        return chunks or None
+
+    def _learned(self, events: list[bytes]) -> Run | None:
+        self._frame = frame_of(events[0])
+        run = self._frame.run(events) if self._frame is not None else None
+        self._failures += run is None or len(run.texts) < min(_SHORT, len(events))
+        return run
+
+
+def frame_of(event: bytes) -> Frame | None:
+    """Return the frame of an event, None unless it is plain, and certain."""
+    chunk = plain_chunk(event)
+    name = _only_text(chunk.choices[0].delta) if chunk is not None else None
+    if chunk is None or name is None:
         return None
-    name, kind = given[0]
-    text = getattr(delta, name).encode("utf-8", "replace")
-    found = re.search(rb'"%b": ?"' % name.encode(), event)
-    if found is None or not event.startswith(text + b'"', found.end()):
+    text = getattr(chunk.choices[0].delta, name).encode("utf-8", "replace")
+    key = b'"%b":' % name.encode()
+    begin = event.find(key) + len(key)
+    begin += event.startswith(b" ", begin) + 1
+    if not event.startswith(b'"%b"' % text, begin - 1):
         return None
-    start, end = event[: found.end()], event[found.end() + len(text) :]
+    start, end = event[:begin], event[begin + len(text) :]
     # The text might stand somewhere else too: put another there, and look.
     probed = plain_chunk(start + _PROBE.encode() + end)
-    if probed is None or getattr(probed.choices[0].delta, name) != _PROBE:
+    if probed is None or probed.choices[0].delta != PlainDelta(**{name: _PROBE}):
         return None
-    return Frame(start, end, chunk, kind)
+    return Frame(start, end, chunk, _FIELDS[name])
+
+
+def _only_text(delta: PlainDelta) -> str | None:
+    """Return the name of the one field of a delta that has any text, else None."""
+    names = [name for name in _FIELDS if getattr(delta, name)]
+    return names[0] if len(names) == 1 else None
 
 
 def _strings(texts: list[bytes]) -> list[str]:
     """Return the strings that some insides of JSON strings mean; none if any is not."""
-    if b'"' in b"".join(texts) and not all(map(_INTERIOR.fullmatch, texts)):
+    quoted = b'["' + b'","'.join(texts) + b'"]'
+    quotes = quoted.count(b'"') - 2 * len(texts)
+    if quotes and not all(map(_INTERIOR.fullmatch, texts)):
         return []
     try:
-        strings = _decoder.decode(b'["' + b'","'.join(texts) + b'"]')
+        strings = _decoder.decode(quoted)
     except (msgspec.DecodeError, ValueError):
         return []
     # A text without a quote can only swallow the next one: the count tells.

@@ -1,5 +1,6 @@
 """What the chunks of one response add up to: text, calls, usage and their moments."""
 
+from array import array
 from collections.abc import Sequence
 
 import msgspec
@@ -19,7 +20,8 @@ class Answer:
     """The sum of the chunks so far.
 
     Of `n_events` chunks `n_read` said something, `n_bad` could not be read and
-    `n_content` carried output. `n_chars` of text and arguments are kept.
+    `n_content` carried output. `n_chars` of text and arguments are kept. `moments` and
+    `kinds` are the stamp and the Kind of each chunk.
     """
 
     def __init__(self, dialect: Dialect) -> None:
@@ -28,7 +30,7 @@ class Answer:
         self.content: list[str] = []
         self.reasoning: list[str] = []
         self.calls = Calls()
-        self.timeline: list[tuple[int, int]] = []
+        self.moments, self.kinds = array("q"), bytearray()
         self.stamps: dict[str, int] = {}
         self.flags: set[Flag] = set()
         self.finish: str | None = None
@@ -39,11 +41,20 @@ class Answer:
         self.model: str | None = None
         self.upstream: str | None = None
         self.fingerprint: str | None = None
-        self.n_events = 0
         self.n_read = 0
         self.n_bad = 0
         self.n_content = 0
         self.n_chars = 0
+
+    @property
+    def n_events(self) -> int:
+        """Return how many chunks came."""
+        return len(self.kinds)
+
+    @property
+    def timeline(self) -> tuple[tuple[int, int], ...]:
+        """Return the moment and the Kind of each chunk."""
+        return tuple(zip(self.moments, self.kinds, strict=True))
 
     @property
     def answered(self) -> bool:
@@ -52,7 +63,6 @@ class Answer:
 
     def take(self, at: int, delta: Delta) -> None:
         """Add what one chunk says, stamped at the moment it arrived."""
-        self.n_events += 1
         if delta.id != self.id or delta.model != self.model:
             self._identity(delta.id, delta.model)
         if delta.upstream is not None:
@@ -60,7 +70,8 @@ class Answer:
         if delta.fingerprint is not None:
             self.fingerprint = delta.fingerprint
         kind = self._output(at, delta)
-        self.timeline.append((at, kind))
+        self.moments.append(at)
+        self.kinds.append(kind)
         if delta.odd:
             self.bad()
         if delta.problem is not None:
@@ -73,32 +84,39 @@ class Answer:
         if kind or delta.finish or delta.usage or delta.problem or delta.id:
             self.n_read += 1
 
-    def take_plain(self, stamps: list[int], chunks: list[PlainChunk]) -> None:
+    def take_plain(self, stamps: Sequence[int], chunks: list[PlainChunk]) -> None:
         """Add plain chunks, each stamped at the moment it arrived; as `take` would."""
         deltas = [chunk.choices[0].delta for chunk in chunks]
         thoughts = [delta.reasoning_content or delta.reasoning for delta in deltas]
         texts = [delta.content for delta in deltas]
         kinds = [CONTENT if text else REASONING if thought else OTHER
                  for text, thought in zip(texts, thoughts, strict=True)]  # fmt: skip
-        self.content += filter(None, texts)
-        self.reasoning += filter(None, thoughts)
-        self.n_chars += sum(map(len, filter(None, [*texts, *thoughts])))
+        self._keep(self.content, texts)
+        self._keep(self.reasoning, thoughts)
+        if any(thoughts):
+            first = next(n for n, thought in enumerate(thoughts) if thought)
+            self.stamps.setdefault("first_reasoning", stamps[first])
         for chunk in chunks:
             self._who(chunk)
-        self._count_plain(stamps, kinds, named=bool(chunks[-1].id))
-        self._stamp_plain(stamps, kinds, thoughts)
+        self._count(stamps, bytes(kinds), named=bool(chunks[-1].id))
 
-    def take_run(self, stamps: list[int], run: Run) -> None:
+    def take_run(self, stamps: Sequence[int], run: Run) -> None:
         """Add a run of like chunks, each stamped at the moment it arrived."""
         kind, texts = run.kind, run.texts
-        kinds = [kind if text else OTHER for text in texts]
-        (self.content if kind is CONTENT else self.reasoning).extend(
-            filter(None, texts)
-        )
-        self.n_chars += sum(map(len, texts))
+        self._keep(self.content if kind is CONTENT else self.reasoning, texts)
+        kinds = bytes((kind,)) * len(texts)
+        if not all(texts):
+            kinds = bytes([kind if text else OTHER for text in texts])
         self._who(run.chunk)
-        self._count_plain(stamps, kinds, named=bool(run.chunk.id))
-        self._stamp_plain(stamps, kinds, texts if kind is REASONING else ())
+        first = self._count(stamps, kinds, named=bool(run.chunk.id))
+        if kind is REASONING and first is not None:
+            self.stamps.setdefault("first_reasoning", first)
+
+    def _keep(self, kept: list[str], texts: Sequence[str | None]) -> None:
+        """Keep the texts that are any."""
+        found = list(filter(None, texts))
+        kept += found
+        self.n_chars += len("".join(found))
 
     def _who(self, chunk: PlainChunk) -> None:
         if chunk.id != self.id or chunk.model != self.model:
@@ -106,31 +124,23 @@ class Answer:
         self.upstream = chunk.provider or self.upstream
         self.fingerprint = chunk.system_fingerprint or self.fingerprint
 
-    def _count_plain(
-        self, stamps: list[int], kinds: list[Kind], *, named: bool
-    ) -> None:
-        self.timeline += zip(stamps, kinds, strict=True)
+    def _count(self, stamps: Sequence[int], kinds: bytes, *, named: bool) -> int | None:
+        """Add plain chunks to the course; return when their first output came."""
+        self.moments.extend(stamps)
+        self.kinds += kinds
         n_output = len(kinds) - kinds.count(OTHER)
-        self.n_events += len(kinds)
-        self.n_content += n_output
         # A chunk that names no id and carries no output says nothing.
         self.n_read += len(kinds) if named else n_output
-
-    def _stamp_plain(
-        self, stamps: list[int], kinds: list[Kind], thoughts: Sequence[str | None]
-    ) -> None:
-        output = [at for at, kind in zip(stamps, kinds, strict=True) if kind]
-        if not output:
-            return
-        known = self.stamps
-        known.setdefault("first_token", output[0])
-        known["last_token"] = output[-1]
-        if "first_answer" not in known and CONTENT in kinds:
-            known["first_answer"] = stamps[kinds.index(CONTENT)]
-        if "first_reasoning" not in known and any(thoughts):
-            known["first_reasoning"] = next(
-                at for at, thought in zip(stamps, thoughts, strict=True) if thought
-            )
+        if not n_output:
+            return None
+        self.n_content += n_output
+        first = stamps[len(kinds) - len(kinds.lstrip(b"\0"))]
+        self.stamps.setdefault("first_token", first)
+        self.stamps["last_token"] = stamps[len(kinds.rstrip(b"\0")) - 1]
+        answer = kinds.find(CONTENT)
+        if answer >= 0:
+            self.stamps.setdefault("first_answer", stamps[answer])
+        return first
 
     def bad(self) -> None:
         """Note an event that cannot be read."""

@@ -8,76 +8,58 @@ the closing chunk with its trailers, and whatever breaks HTTP.
 """
 
 import re
+from functools import lru_cache
 
-_SIZE = re.compile(rb"0{0,8}([1-9a-fA-F][0-9a-fA-F]{0,6})\r\n")
+_SIZE = re.compile(rb"0{0,8}([1-9a-fA-F][0-9a-fA-F]{0,6})")
 _END = b"\r\n"
+_WIDEST = 17
+"""No size that is read here is wider than this, its line's end included."""
 _CLOSING = b"0\r\n\r\n"
 _LOST = -1
-
-FEW = 4
+_FEW = 4
 """Fewer chunks in a read are walked through one by one."""
-
-Part = tuple[bool, bytes]
 
 
 class Chunks:
     """The boundaries of one chunked body, as long as they are certain.
 
-    `split` takes each read after the head, the first from the head's end on.
+    `ahead` is how many bytes there are to the next boundary, -1 once that is unknown.
     """
 
+    __slots__ = ("ahead",)
+
     def __init__(self) -> None:
-        self._ahead = 0
-        """How many bytes there are to the next boundary."""
+        self.ahead = 0
 
-    def sole(self, data: bytes) -> bytes:
-        """Return the content of a read that is just one whole chunk, else nothing.
+    def split(self, data: bytes) -> tuple[bytes, list[bytes], bytes]:
+        """Take a read: the first from the head's end on, each where the last ended.
 
-        That is how most reads of a slow stream are.
+        Return what stands before its whole chunks, their contents, and what stands
+        after them. Before and after are for the parser.
         """
-        if self._ahead == 0 and data.endswith(_END):
-            at = data.find(_END, 1, 8)
-            if data[:at] == b"%x" % (len(data) - at - 4):
-                return data[at + 2 : -2]
-        return b""
-
-    def split(self, data: bytes) -> list[Part]:
-        """Return a read in parts: (True, the content of whole chunks) or (False, raw).
-
-        Raw parts are for the parser. In their order the parts are the whole read.
-        """
-        if self._ahead == _LOST:
-            return [(False, data)]
-        if self._ahead > len(data):
-            self._ahead -= len(data)
-            return [(False, data)]
-        at = self._ahead
-        parts = [(False, data[:at])] if at else []
+        if self.ahead == _LOST:
+            return data, [], b""
+        if self.ahead > len(data):
+            self.ahead -= len(data)
+            return data, [], b""
+        at = self.ahead
         found, end = self._walk(data, at)
-        if found:
-            parts.append((True, found[0] if len(found) == 1 else b"".join(found)))
-        if end < len(data):
-            parts.append((False, data[end:]))
-        return parts
+        return data[:at], found, data[end:]
 
     def _walk(self, data: bytes, at: int) -> tuple[list[bytes], int]:
         """Return the contents of the whole chunks from a boundary on, and their end."""
         found, at = _lines(data, at)
-        size = _SIZE.match(data, at)
-        while size is not None:
-            start = size.end()
-            stop = start + int(size[1], 16)
-            if data[stop : stop + 2] != _END:
-                break
-            found.append(data[start:stop])
+        self.ahead = 0
+        while (end := data.find(_END, at, at + _WIDEST)) > 0:
+            stop = end + 2 + _size(data[at:end])
+            if data[stop : stop + 2] != _END or stop < end + 3:
+                torn = end + 2 < stop > len(data) - 2
+                self.ahead = stop + 2 - len(data) if torn else _LOST
+                return found, at
+            found.append(data[end + 2 : stop])
             at = stop + 2
-            size = _SIZE.match(data, at)
-        if at == len(data):
-            self._ahead = 0
-        elif size is not None and stop + 2 > len(data):
-            self._ahead = stop + 2 - len(data)
-        else:
-            self._ahead = _LOST  # the last chunk, an extension, or no chunk at all
+        if at < len(data):
+            self.ahead = _LOST  # a size that is torn itself, or no chunk at all
         return found, at
 
 
@@ -90,6 +72,27 @@ def _lines(data: bytes, at: int) -> tuple[list[bytes], int]:
     end = len(data) - len(_CLOSING) if data.endswith(_CLOSING) else len(data)
     lines = data[at:end].split(_END)
     sizes, contents = lines[0:-1:2], lines[1::2]
-    if len(sizes) < FEW or lines[-1] or [b"%x" % len(c) for c in contents] != sizes:
+    if len(sizes) < _FEW or lines[-1] or [b"%x" % len(c) for c in contents] != sizes:
         return [], at
     return contents, end
+
+
+@lru_cache(maxsize=1024)
+def opening(length: int) -> bytes:
+    """Return how a read of this length begins if it is one whole chunk.
+
+    As most hosts spell it: a size in lower case, without zeros in front. Where no chunk
+    is so long it is longer than the read, which then does not begin so.
+    """
+    for digits in range(1, 8):
+        size = length - digits - 4
+        if size > 0 and len(b"%x" % size) == digits:
+            return b"%x\r\n" % size
+    return bytes(length + 1)
+
+
+@lru_cache(maxsize=1024)
+def _size(text: bytes) -> int:
+    """Return the size that a chunk's first line states, -3 unless it is plain."""
+    found = _SIZE.fullmatch(text)
+    return int(found[1], 16) if found else -3

@@ -207,8 +207,8 @@ class Exchange:
         if seen.status is None and tape.status is not None:
             at = tape.headers or perf_counter_ns()
             self._reader.head(at, tape.status, tape.fields)
-        while pieces := tape.take():
-            self._reader.feed_all(pieces)
+        while tape.held:
+            self._reader.feed_all(*tape.take())
             if not seen.over_cap:
                 tape.go_on()
 

@@ -5,18 +5,17 @@ from typing import Any
 
 import msgspec
 
-from providers.alike import Run
+from providers.alike import Alike, Run
 from providers.answer import Answer
 from providers.dialect import Delta, Dialect
 from providers.lenient import decode, decode_whole
 from providers.outcome import Flag
-from providers.plain import Batch, Piece, plain
+from providers.plainchunk import END
 from providers.provider import Caps
 from providers.sse import BOM, Decoder, Event
 
 SNIFF_BYTES = 65_536
 EXTRA_EVENTS = 4_096
-UNPLAIN = 3
 OPENING_BYTES = 512
 _BLANK = BOM + b" \t\r\n"
 
@@ -43,6 +42,7 @@ class Intake:
         self.max_tokens = max_tokens
         self.sse: Decoder | None = None
         self.answer = Answer(dialect)
+        self._alike = Alike()
         self.status: int | None = None
         self.headers: Mapping[str, str] = {}
         self.bytes = 0
@@ -54,7 +54,6 @@ class Intake:
         self.body_ns: int | None = None
         self.progress_ns: int | None = None
         self.n_blank = 0
-        self._unplain = 0
         self.over_cap = False
         self.torn = False
 
@@ -87,22 +86,53 @@ class Intake:
         if coding not in {"", "identity"}:
             self.flags.add(Flag.COMPRESSED)
 
-    def feed_all(self, pieces: Sequence[Piece]) -> None:
-        """Take pieces of the body, the plain chunks they begin with all at once.
-
-        A stream that has not been plain a few times is not tried again.
-        """
-        if pieces and self._starts_as_stream(pieces[0][1]):
+    def feed_all(self, stamps: Sequence[int], parts: list[bytes]) -> None:
+        """Take parts of the body, each with its moment; like ones at once."""
+        if parts and self._starts_as_stream(parts[0]):
             self._open_stream()
-        if self._may_be_plain():
-            batch = plain(pieces)
-            if batch is None:
-                self._unplain += 1
-            else:
-                self._take_batch(pieces[: batch.pieces], batch)
-                pieces = pieces[batch.pieces :]
-        for at, data in pieces:
-            self.feed(at, data)
+        if self._may_be_plain() and b"".join(parts).count(END) > len(parts):
+            stamps, parts = _by_event(stamps, parts)
+        at = 0
+        while at < len(parts):
+            done = self._several(stamps, parts, at) if self._may_be_plain() else 0
+            if not done:
+                self.feed(stamps[at], parts[at])
+            at += done or 1
+
+    def _may_be_plain(self) -> bool:
+        """Return whether plain chunks may come next: between events, nothing unusual.
+
+        After a finish there is little to gain, and output would have to be flagged.
+        """
+        return (
+            self.sse is not None
+            and self.sse.between
+            and self.done_ns is None
+            and self.answer.finish is None
+            and not self.over_cap
+        )
+
+    def _several(self, stamps: Sequence[int], parts: list[bytes], at: int) -> int:
+        """Take the like events that parts begin with; return how many, 0 if none."""
+        run = self._alike.run(parts[at:] if at else parts)
+        if run is None:
+            return 0
+        n = len(run.texts) if isinstance(run, Run) else len(run)
+        stamps, parts = stamps[at : at + n], parts[at : at + n]
+        self.bytes += sum(map(len, parts))
+        if len(self.opening) < OPENING_BYTES:
+            self._open(b"".join(parts[:OPENING_BYTES]))
+        if self.first_event_ns is None:
+            self.first_event_ns = stamps[0]
+        self.progress_ns = stamps[-1]
+        assert self.sse is not None  # noqa: S101 - `_may_be_plain` looked
+        self.sse.skip(n)
+        if isinstance(run, Run):
+            self.answer.take_run(stamps, run)
+        else:
+            self.answer.take_plain(stamps, run)
+        self._cap(self.sse)
+        return n
 
     def feed(self, at: int, data: bytes) -> None:
         """Take bytes of the body that reached the process at one moment."""
@@ -139,40 +169,6 @@ class Intake:
             self.flags.add(Flag.COMMENTS_SEEN)
         if self.sse.junk:
             self.flags.add(Flag.BAD_EVENT)
-
-    def _may_be_plain(self) -> bool:
-        answer = self.answer
-        return (
-            self.sse is not None
-            and self.sse.between
-            and self.done_ns is None
-            and answer.finish is None
-            and self._unplain < UNPLAIN
-            and not self.over_cap
-        )
-
-    def _take_batch(self, pieces: Sequence[Piece], batch: Batch) -> None:
-        """Take a batch of plain chunks, and what stood after them in the last piece."""
-        assert self.sse is not None  # noqa: S101 - `_may_be_plain` looked
-        for _, data in pieces:
-            self.bytes += len(data)
-            self._open(data)
-        if self.first_event_ns is None:
-            self.first_event_ns = batch.stamps[0]
-        self.progress_ns = batch.stamps[-1]
-        self.sse.skip(len(batch.stamps) + len(batch.closing))
-        done = 0
-        for part in batch.parts:
-            n = len(part.texts) if isinstance(part, Run) else len(part)
-            stamps = batch.stamps[done : done + n]
-            if isinstance(part, Run):
-                self.answer.take_run(stamps, part)
-            else:
-                self.answer.take_plain(stamps, part)
-            done += n
-        self._cap(self.sse)
-        for data in batch.closing:
-            self._event(pieces[-1][0], Event(b"", data))
 
     def _collect(self, data: bytes) -> None:
         room = self._caps.error_bytes if self.error else self._caps.kept_bytes
@@ -296,3 +292,16 @@ class Intake:
         self.answer.take(at, delta)
         if self.stream and delta.problem is None:
             self.flags.add(Flag.NONSTREAM_ANSWER)
+
+
+def _by_event(
+    stamps: Sequence[int], parts: list[bytes]
+) -> tuple[list[int], list[bytes]]:
+    """Return parts cut where their events end, each with the moment of its part."""
+    moments, cut = [], []
+    for at, part in zip(stamps, parts, strict=True):
+        *events, rest = part.split(END)
+        whole = [event + END for event in events] + [rest] * bool(rest)
+        moments += [at] * len(whole)
+        cut += whole
+    return moments, cut

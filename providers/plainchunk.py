@@ -3,10 +3,13 @@
 The records refuse whatever needs a second look: that is read in the general way.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
+
+START, END = b"data: ", b"\n\n"
+"""How an event begins that is one line with data, and how it ends."""
 
 
 class PlainDelta(msgspec.Struct, gc=False):
@@ -53,26 +56,27 @@ _decoder = msgspec.json.Decoder(PlainChunk)
 
 
 def plain_chunk(event: bytes) -> PlainChunk | None:
-    """Return the chunk of one event's data, None unless it is plain."""
+    """Return the chunk of one event, None unless it is a single line and plain."""
+    if not (event.startswith(START) and event.endswith(END)):
+        return None
+    data = event[len(START) : -len(END)]
+    if b"\n" in data or b"\r" in data:
+        return None
     try:
-        chunk = _decoder.decode(event)
+        if not data.isascii():
+            data.decode()  # what the record leaves out is not looked at otherwise
+        chunk = _decoder.decode(data)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return None
     return None if chunk.object == "error" else chunk
 
 
-def plain_chunks(events: Sequence[bytes]) -> list[PlainChunk]:
-    """Return the chunks of some events, none unless all of them are plain.
-
-    Each is an object by its first and last byte, so that what parses as n lines is n
-    events: without a comma no JSON value goes on in the next line.
-    """
-    if not all(event[:1] == b"{" and event[-1:] == b"}" for event in events):
-        return []
-    try:
-        chunks = _decoder.decode_lines(b"\n".join(events))
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return []
-    if len(chunks) != len(events) or "error" in {chunk.object for chunk in chunks}:
-        return []
+def plain_chunks(events: Iterable[bytes]) -> list[PlainChunk]:
+    """Return the chunks of the plain events that some events start with."""
+    chunks = []
+    for event in events:
+        chunk = plain_chunk(event)
+        if chunk is None:
+            break
+        chunks.append(chunk)
     return chunks

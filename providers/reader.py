@@ -57,9 +57,9 @@ class Reader:
         """Take bytes of the body that reached the process at one moment."""
         self.seen.feed(at, data)
 
-    def feed_all(self, pieces: Sequence[tuple[int, bytes]]) -> None:
-        """Take several pieces of the body, each with its moment, as `feed` would."""
-        self.seen.feed_all(pieces)
+    def feed_all(self, stamps: Sequence[int], parts: list[bytes]) -> None:
+        """Take several parts of the body, each with its moment, as `feed` would."""
+        self.seen.feed_all(stamps, parts)
 
     def close(
         self,
@@ -90,7 +90,7 @@ class Reader:
             blame=_blame(outcome, problem, conn_reused),
             flags=frozenset(flags),
             stamps=self._stamps(at, stamps or {}),
-            timeline=tuple(answer.timeline),
+            timeline=answer.timeline,
             usage=_clean_usage(usage, clean),
             content=of_text("".join(answer.content)),
             reasoning=of_text("".join(answer.reasoning)),

@@ -5,7 +5,8 @@ tests/test_tap.py fails loudly when a new aiohttp moves them.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from array import array
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from time import perf_counter_ns
 from typing import Any
@@ -19,7 +20,7 @@ from aiohttp.helpers import _EXC_SENTINEL as _SENTINEL
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.streams import EMPTY_PAYLOAD
 
-from providers.chunks import Chunks
+from providers.chunks import Chunks, opening
 
 HOLD_BYTES = 1 << 20
 """How much of a body may wait to be read before its reader is woken at once."""
@@ -67,7 +68,7 @@ class Tape:
         self.handler: Handler | None = None
         self.payload: StreamReader | None = None
         self._over: asyncio.Future[None] | None = None
-        self._pieces: list[tuple[int, bytes]] = []
+        self._stamps, self._parts = array("q"), list[bytes]()
         self.held = 0
         self.heads = 0
         self.framing = 0
@@ -92,9 +93,22 @@ class Tape:
 
     def add(self, now: int, data: bytes) -> None:
         """Keep bytes of the body with the moment of the read that brought them."""
-        self._pieces.append((now, data))
+        self._stamps.append(now)
+        self._parts.append(data)
         self.held += len(data)
-        if self.held > HOLD_BYTES and self.wake is not None:
+        if self.held > HOLD_BYTES:
+            self._full()
+
+    def add_all(self, now: int, parts: list[bytes]) -> None:
+        """Keep several parts of the body that one read brought."""
+        self._stamps.extend([now] * len(parts))
+        self._parts += parts
+        self.held += sum(map(len, parts))
+        if self.held > HOLD_BYTES:
+            self._full()
+
+    def _full(self) -> None:
+        if self.wake is not None:
             self.wake()
 
     def parsed(self, now: int, size: int) -> None:
@@ -131,16 +145,20 @@ class Tape:
         elif isinstance(failure := payload.exception(), Exception):
             self.fail(failure)
 
-    def take(self) -> list[tuple[int, bytes]]:
-        """Return the pieces that came since the last call, each (ns, bytes)."""
-        pieces, self._pieces, self.held = self._pieces, [], 0
-        return pieces
+    def take(self) -> tuple[Sequence[int], list[bytes]]:
+        """Return the moments and the parts of the body that came since the last call.
+
+        There is a moment for each part, that of the read which brought it.
+        """
+        taken = self._stamps, self._parts
+        self._stamps, self._parts, self.held = array("q"), [], 0
+        return taken
 
     def pausing(self) -> bool:
         """Return whether nothing came since the last call, or what may be the end."""
-        newest, data = self._pieces[-1] if self._pieces else (None, b"")
+        newest = self._stamps[-1] if self._stamps else None
         quiet, self._looked = newest == self._looked, newest
-        return quiet or b"[DONE]" in data
+        return quiet or b"[DONE]" in b"".join(self._parts[-1:])
 
     def go_on(self) -> None:
         """Let a connection read on that aiohttp paused: one huge, or compressed, read.
@@ -160,7 +178,7 @@ class Tape:
         if self.handler is not None and self.handler.tape is self:
             self.handler.tape = None
         self.handler = self.payload = self.wake = None
-        self._pieces, self.fields = [], {}
+        self._stamps, self._parts, self.fields = array("q"), [], {}
 
 
 def _emptied(payload: StreamReader) -> bytes:
@@ -218,8 +236,13 @@ class Handler(ResponseHandler):
             super().data_received(data)
         elif chunks is None:
             self._head(tape, now, data)
-        elif content := chunks.sole(data):
-            tape.add(now, content)
+        elif (
+            not chunks.ahead
+            and data.startswith(start := opening(len(data)))
+            and data.endswith(b"\r\n")
+        ):
+            # One whole chunk, as most reads of a slow stream are: this is the hot path.
+            tape.add(now, data[len(start) : -2])
         else:
             self._body(tape, now, data)
 
@@ -237,15 +260,18 @@ class Handler(ResponseHandler):
             self._body(tape, now, data[at:])
 
     def _body(self, tape: Tape, now: int, data: bytes) -> None:
-        parts = [(False, data)]
-        if self.chunks is not None and data:
-            parts = self.chunks.split(data)
-        for whole, part in parts:
-            if whole:
-                tape.add(now, part)
-            else:
-                super().data_received(part)
-                tape.parsed(now, len(part))
+        if not data:
+            return
+        before, contents, after = data, list[bytes](), b""
+        if self.chunks is not None:
+            before, contents, after = self.chunks.split(data)
+        if before:
+            super().data_received(before)
+            tape.parsed(now, len(before))
+        tape.add_all(now, contents)
+        if after:
+            super().data_received(after)
+            tape.parsed(now, len(after))
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Stamp the end of a body that only the end of the connection ends."""

@@ -115,7 +115,7 @@ def test_time_grows_with_the_reads_and_no_faster(name):
         reader.head(1, 200, {})
         begun = process_time()
         for at in range(0, n, 50):
-            reader.feed_all([(at, piece)] * 25)
+            reader.feed_all([at] * 25, [piece] * 25)
             for _ in range(25):
                 reader.feed(at, piece)
         reader.close(n)

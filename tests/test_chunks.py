@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers import post, tap
-from providers.chunks import FEW, Chunks
+from providers.chunks import Chunks, opening
 
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 HINT = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
@@ -55,7 +55,7 @@ def received(reads, *, plainly=False):
             if plainly:
                 handler.chunks = None
             handler.data_received(read)
-        body = b"".join(data for _, data in tape.take())
+        body = b"".join(tape.take()[1])
         return body, tape.eof is not None, tape.failure is not None
     finally:
         loop.close()
@@ -91,7 +91,7 @@ def cut(draw, data):
 @given(
     st.data(),
     st.sampled_from([HEAD, HINT + HEAD]),
-    st.lists(CHUNK, max_size=2 * FEW),
+    st.lists(CHUNK, max_size=8),
     END,
 )
 def test_any_cut_gives_what_the_parser_gives(data, head, chunks, end):
@@ -105,7 +105,7 @@ def test_any_bytes_after_the_head_give_what_the_parser_gives(reads):
     assert received([HEAD, *reads]) == received([HEAD, *reads], plainly=True)
 
 
-EVENTS = [chunk(b"data: {%d}\n\n" % n) for n in range(3 * FEW)]
+EVENTS = [chunk(b"data: {%d}\n\n" % n) for n in range(12)]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ EVENTS = [chunk(b"data: {%d}\n\n" % n) for n in range(3 * FEW)]
         ([b"".join(EVENTS[:2]), b"".join(EVENTS[2:])], 0),
         ([b"".join(EVENTS) + b"0\r\n\r\n"], 5),
         ([EVENTS[0], b"0\r\n\r\n"], 5),
-        ([chunk(b"a\r\nb") * FEW], 0),
+        ([chunk(b"a\r\nb") * 4], 0),
         ([EVENTS[0][:-1], EVENTS[0][-1:] + EVENTS[1]], len(EVENTS[0])),
     ],
     ids=["single", "many", "some", "last", "end", "line ends inside", "torn"],
@@ -125,8 +125,8 @@ def test_only_what_is_no_whole_chunk_is_left_for_the_parser(reads, raw):
     chunks = Chunks()
     left = 0
     for read in reads:
-        if not chunks.sole(read):
-            left += sum(len(part) for whole, part in chunks.split(read) if not whole)
+        before, _, after = chunks.split(read)
+        left += len(before) + len(after)
     assert left == raw
 
 
@@ -136,6 +136,17 @@ def test_only_what_is_no_whole_chunk_is_left_for_the_parser(reads, raw):
 def test_what_looks_like_a_size_but_is_none_is_for_the_parser(size):
     read = size + b"\r\nx\r\n"
     chunks = Chunks()
-    assert chunks.sole(read) == b""
-    assert chunks.split(read) == [(False, read)]
-    assert chunks.split(EVENTS[0]) == [(False, EVENTS[0])]
+    assert chunks.split(read) == (b"", [], read)
+    assert chunks.split(EVENTS[0]) == (EVENTS[0], [], b"")
+
+
+@given(st.binary(min_size=1, max_size=70_000))
+def test_a_read_that_is_one_chunk_begins_as_its_length_says(content):
+    read = chunk(content)
+    assert read.startswith(opening(len(read)))
+    assert opening(len(read)) == read[: -len(content) - 2]
+
+
+@pytest.mark.parametrize("length", [0, 1, 5, 21, 262, 4103])
+def test_no_read_begins_as_one_chunk_that_cannot_be_one(length):
+    assert len(opening(length)) > length

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.plain import plain
+from providers import alike
+from providers.intake import Intake
+from providers.plainchunk import plain_chunk
 from providers.reader import Reader
 from providers.registry import DIALECTS, dialect
 
@@ -90,7 +92,7 @@ def read(name, pieces, *, at_once):
     reader = Reader(dialect(name), stream=True, max_tokens=100, model="m")
     reader.head(1, 200, {"Content-Type": "text/event-stream"})
     if at_once:
-        reader.feed_all(pieces)
+        reader.feed_all([at for at, _ in pieces], [part for _, part in pieces])
     else:
         for at, data in pieces:
             reader.feed(at, data)
@@ -118,33 +120,60 @@ def usual(n):
     return [b"data: " + json.dumps(chunk).encode() + b"\n\n"] * n
 
 
+@pytest.fixture
+def singly(monkeypatch):
+    """Return a list of the parts that are read in the general way."""
+    parts, feed = [], Intake.feed
+
+    def noted(self, at, data):
+        parts.append(data)
+        feed(self, at, data)
+
+    monkeypatch.setattr(Intake, "feed", noted)
+    return parts
+
+
 @pytest.mark.parametrize("per_read", [1, 3, 64])
-def test_the_usual_stream_takes_the_fast_way_whole(per_read):
+def test_of_the_usual_stream_one_event_and_the_closing_ones_are_read_singly(
+    singly, per_read
+):
     events = usual(64)
     pieces = [
         (at, b"".join(events[at : at + per_read])) for at in range(0, 64, per_read)
     ]
 
-    batch = plain(pieces)
+    reply = read("generic", [*pieces, (64, CLOSING)], at_once=True)
 
-    assert len(batch.stamps) == 64
-    assert batch.pieces == len(pieces)
-    assert batch.closing == []
+    assert reply.content == "hi" * 64
+    assert b"".join(singly) == events[0] + CLOSING
 
 
-def test_the_closing_events_are_left_for_the_general_way():
-    closing = (
-        b'data: {"id":"a","choices":[{"delta":{},"finish_reason":"stop"}]}\n\n'
-        b'data: {"id":"a","choices":[],"usage":{"completion_tokens":3}}\n\n'
-        b"data: [DONE]\n\n"
-    )
-    pieces = [(1, usual(1)[0]), (2, b"".join(usual(2)) + closing)]
+CLOSING = (
+    b'data: {"id":"a","choices":[{"delta":{},"finish_reason":"stop"}]}\n\n'
+    b'data: {"id":"a","choices":[],"usage":{"completion_tokens":3}}\n\n'
+    b"data: [DONE]\n\n"
+)
 
-    batch = plain(pieces)
 
-    assert (len(batch.stamps), batch.pieces) == (3, 2)
-    assert batch.stamps == [1, 2, 2]
-    assert b"".join(b"data: %b\n\n" % data for data in batch.closing) == closing
+@pytest.mark.parametrize("n", [30, 300])
+def test_of_a_stream_that_differs_in_more_than_its_text_few_are_read_singly(singly, n):
+    def event(at):
+        return usual(1)[0].replace(b'"created": 1', b'"created": %d' % at)
+
+    reply = read("generic", [(at, event(at)) for at in range(n)], at_once=True)
+
+    assert reply.content == "hi" * n
+    assert len(singly) <= 10
+
+
+@pytest.mark.parametrize("n", [100, 1000])
+def test_a_stream_of_odd_events_is_soon_left_to_the_general_way(monkeypatch, n):
+    looked = []
+    monkeypatch.setattr(alike, "plain_chunk", looked.append)
+
+    read("generic", [(at, usual(1)[0]) for at in range(n)], at_once=True)
+
+    assert len(looked) < 20
 
 
 def test_what_needs_a_second_look_is_not_plain():
@@ -152,7 +181,10 @@ def test_what_needs_a_second_look_is_not_plain():
         b'{"choices":null}',
         b'{"choices":[{"delta":{"content":7}}]}',
         b'{"choices":[{"delta":{"tool_calls":[{}]}}]}',
+        b'{"choices":[{"delta":{}}],"note":"\xff"}',
+        b'{"choices":\n[{"delta":{}}]}',
+        b'{"choices":\r[{"delta":{}}]}',
         b"[]",
         b"nonsense",
     ):
-        assert plain([(1, b"data: " + event + b"\n\n")]) is None
+        assert plain_chunk(b"data: " + event + b"\n\n") is None

@@ -122,7 +122,10 @@ async def test_every_moment_of_an_exchange_is_on_the_tape(monkeypatch):
 
 def test_take_gives_each_piece_once():
     tape = tap.Tape(lambda: None)
-    assert tape.take() == []
-    tape._pieces.append((1, b"a"))
-    assert tape.take() == [(1, b"a")]
-    assert tape.take() == []
+    assert tape.take()[1] == []
+    tape.add(1, b"a")
+    tape.add(2, b"bc")
+    assert tape.held == 3
+    stamps, parts = tape.take()
+    assert (list(stamps), parts) == ([1, 2], [b"a", b"bc"])
+    assert (tape.take()[1], tape.held) == ([], 0)
