@@ -69,7 +69,7 @@ def load(path: Path) -> Iterator[list[Kept]]:
     """
     spool = spool_path(path)
     try:
-        file = _opened(spool)
+        file = _opened(spool, path.stat().st_uid)
     except FileNotFoundError:
         return
     except OSError as why:
@@ -92,13 +92,15 @@ def refusal(path: Path, why: object) -> StoreError:
     return _unreadable(spool_path(path), why)
 
 
-def _opened(spool: Path) -> BinaryIO:
-    """Open a file that is one, and no link to another."""
+def _opened(spool: Path, owner: int) -> BinaryIO:
+    """Open a plain file of the database's owner, and no link to another."""
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     file = os.fdopen(os.open(spool, flags), "rb")
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+    found = os.fstat(file.fileno())
+    plain = stat.S_ISREG(found.st_mode)
+    if not plain or found.st_uid != owner:
         file.close()
-        raise OSError(0, "no plain file")
+        raise OSError(0, "not the database's owner's" if plain else "no plain file")
     return file
 
 

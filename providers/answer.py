@@ -27,6 +27,8 @@ class Answer:
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         self._closing = False
+        self._n_counted = 0
+        """How many chunks had carried output at the last usage."""
         self.content: list[str] = []
         self.reasoning: list[str] = []
         self.calls = Calls()
@@ -218,10 +220,10 @@ class Answer:
             if Flag.USAGE_CUMULATIVE in self.flags:
                 new = msgspec.structs.replace(new, source="per_chunk")
             if not odd:
-                current = self.stamps["usage"] >= self.stamps.get("last_token", 0)
-                new = completed(new, old, current=current)
+                new = completed(new, old, current=self._n_counted == self.n_content)
         self.usage = new
         self.usage_odd |= odd
+        self._n_counted = self.n_content
         self.stamps["usage"] = at
 
     def _compare(self, before: int | None, after: int | None) -> None:

@@ -1,5 +1,6 @@
 """From the bytes of one response to one Reply, without any I/O."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
@@ -17,6 +18,8 @@ from providers.verdict import verdict
 
 EXCERPT_BYTES = 512
 NAME_CHARS = 256
+
+_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*+"')
 
 Clean = Callable[[str], str]
 """Takes the known keys out of a text."""
@@ -169,7 +172,8 @@ def _name(text: str | None, clean: Clean) -> str | None:
 def _clean_usage(usage: Usage | None, clean: Clean) -> Usage | None:
     if usage is None or usage.raw is None:
         return usage
-    raw = clean(usage.raw)
+    # Its names are the same in each answer: `clean` remembers them, not the whole.
+    raw = _STRINGS.sub(lambda found: clean(found[0]), usage.raw)
     return usage if raw == usage.raw else msgspec.structs.replace(usage, raw=raw)
 
 

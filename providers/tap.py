@@ -117,23 +117,22 @@ class Tape:
         Bytes that brought nothing are kept nowhere, but cost time for as long as they
         come.
         """
-        before = self.held
-        self.mark(now)
-        self.framing += max(size - (self.held - before), 0)
+        self.framing += max(size - self.mark(now), 0)
         if self.framing > MOST_FRAMING_BYTES:
             self.fail(FloodError("endless framing around the body"))
         if self.heads > MOST_HEADS:
             self.fail(FloodError("endless heads before the response"))
 
-    def mark(self, now: int) -> None:
+    def mark(self, now: int) -> int:
         """Take over what a read brought of the body, with the moment of the read.
 
-        Taking it here, and not when a task gets round to it, keeps each read's own
-        stamp and keeps aiohttp from pausing the connection for a full buffer.
+        Return how many bytes that is. Taking it here, and not when a task gets round to
+        it, keeps each read's own stamp and keeps aiohttp from pausing the connection
+        for a full buffer.
         """
         payload = self.payload
         if payload is None:
-            return
+            return 0
         if self.headers is None:
             self.headers = now
         data = _emptied(payload)
@@ -144,6 +143,7 @@ class Tape:
             self.finish()
         elif isinstance(failure := payload.exception(), Exception):
             self.fail(failure)
+        return len(data)
 
     def take(self) -> tuple[Sequence[int], list[bytes]]:
         """Return the moments and the parts of the body that came since the last call.

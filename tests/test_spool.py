@@ -81,6 +81,15 @@ def test_a_spool_that_is_a_link_or_no_file_is_not_followed(path, kept):
         Store.open(path)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_spool_that_somebody_else_put_there_is_not_stored(path, kept):
+    spooled(path, [(("insert", "requests", [*kept]), [*kept.values()])])
+    os.chown(path.with_name("h2h.db-spool"), 12_345, -1)
+    with pytest.raises(StoreError, match=r"not the database's owner's.*move it"):
+        Store.open(path)
+    assert read(path, "SELECT count(*) FROM requests") == [(0,)]
+
+
 def test_164_what_no_disk_takes_is_taken_out_again_and_counted(path, monkeypatch):
     monkeypatch.setattr(opening, "BUSY_S", 0.05)
     write, room = os.write, 4_000

@@ -113,6 +113,27 @@ async def test_a_flood_is_cut_off_and_memory_is_bounded(flood):
     assert spent["cpu_s"] < 5, spent
 
 
+@measured
+@pytest.mark.parametrize("start", ["chunked", "of known length"])
+async def test_the_bytes_of_a_large_answer_are_no_framing(start):
+    """Each chunk is torn by reads, so that all of them pass by the parser."""
+    text = b'{"choices":[{"message":{"content":"' + b"x" * (15 << 20) + b'"}}]}'
+    text += b" " * (30 << 20)
+    torn = [text[at : at + 999_999] for at in range(0, len(text), 999_999)]
+    json_ = "application/json"
+    sent = (
+        head("200 OK", json_) + chunked(*torn) + LAST
+        if start == "chunked"
+        else whole(text)
+    )
+    spent = await cost(
+        (Send(sent),),
+        max_tokens=9,
+        caps={"kept_bytes": 64 << 20, "body_bytes": 99 << 20},
+    )
+    assert (spent["outcome"], spent["bytes"]) == (O.OK, len(text))
+
+
 EVENTS = {
     "events without text": b'data: {"choices":[]}\n\n',
     "tokens": said("a"),
