@@ -26,6 +26,8 @@ __all__ = ["FORMATS", "KINDS", "ChartError", "draw", "drawable", "write"]
 
 FORMATS = ("png", "svg", "pdf")
 MOST_PANELS = 6
+HIGHEST = 380.0
+"""Inches: a picture of 65,536 pixels is the largest that can be written."""
 
 _SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,79}", re.ASCII)
 
@@ -91,6 +93,11 @@ def write(
 def _figure(kind: Kind, subject: Subject, theme: Theme) -> Figure:
     drawn = _panels(kind, subject, theme)
     heights = [kind.height(panel) for panel in drawn[:MOST_PANELS]]
+    if sum(heights) > HIGHEST:
+        raise ChartError(
+            f"{len(subject.hosts):,} hosts in {len(heights)} panels are more than a "
+            "picture holds; draw a run of fewer"
+        )
     notes = _notes(kind, subject, len(drawn))
     figure = page(kind.title, subject.run, notes, sum(heights), theme)
     grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
