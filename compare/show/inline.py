@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import msgspec
@@ -88,7 +89,7 @@ def marked() -> tuple[Theme, dict[str, str]]:
     """Return a theme in which no two roles share a colour, and the role of each."""
     roles = {f"#fe{n:04x}": role for n, (role, _) in enumerate(_colours(LIGHT))}
     left = iter(roles)
-    fields = {
+    fields: dict[str, Any] = {
         name: tuple(next(left) for _ in value)
         if isinstance(value, tuple)
         else next(left)
