@@ -202,12 +202,12 @@ def test_medians_by_length_of_prompt_are_of_their_classes():
 def test_a_raster_has_each_event_where_it_came():
     found = timings(n=30, fail={"zai": 0.3})
     plot = drawn("raster", subject_of(found))[0]
-    marks = [line for line in in_colour(plot.lines, 0) if line.get_marker() == "|"]
+    marks = [line for line in in_colour(plot.lines, 0) if len(line.get_xdata()) > 2]
     assert len(marks) == 12
     middle = [row for row in found if row.provider == "ourtoken"][9:21]
     for line, row in zip(marks, middle, strict=True):
         expected = row.ttft_ms + row.tpot_ms * np.arange(row.completion_tokens)
-        assert list(line.get_xdata()) == pytest.approx(list(expected), abs=0.002)
+        assert list(line.get_xdata()[::3]) == pytest.approx(list(expected), abs=0.002)
     crosses = [line for line in plot.lines if line.get_marker() == "x"]
     blocks = {row.block for row in middle}
     failed = [r for r in found if r.outcome != "ok" and r.block in blocks]

@@ -4,6 +4,7 @@ import json
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from made import HOSTS, RUN_ID, run_row, store_run, timings
@@ -181,6 +182,23 @@ def test_charts_are_files_named_for_run_and_kind(read, h2h, filled, tmp_path):
     assert "--force" in refusal(h2h(*again, "--db", filled))
     read(*again, "--force")
     assert NEWER in read("chart", "errors", "-o", tmp_path)
+
+
+def test_charts_that_a_run_has_no_data_for_are_left_out_and_named(
+    h2h, filled, tmp_path
+):
+    status, out, err = h2h("chart", RUN_ID, "-o", tmp_path, "--db", filled)
+    drawn = {line.rpartition("/")[2] for line in out.splitlines()}
+    assert status == 0
+    assert f"{RUN_ID}-contrasts.png" in drawn
+    assert f"{RUN_ID}-calendar.png" not in drawn
+    (left,) = [line for line in err.splitlines() if line.startswith("not drawn: ")]
+    assert "calendar: the run lasted less than two hours" in left
+    named = ["chart", RUN_ID, "calendar", "-o", tmp_path, "--db", filled]
+    assert h2h(*named)[1].strip().endswith(f"{RUN_ID}-calendar.png")
+    dark = [*named, "--theme", "dark", "--format", "svg"]
+    assert "#15181c" in Path(h2h(*dark)[1].strip()).read_text()
+    assert h2h(*named, "--theme", "blue")[0] == 2
 
 
 def test_chart_names_its_kinds_in_its_help(h2h):

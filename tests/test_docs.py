@@ -260,7 +260,14 @@ def library_table():
     )
 
 
+def chart_table():
+    return grid(
+        ("kind", "shows"), *((f"`{name}`", kind.says) for name, kind in KINDS.items())
+    )
+
+
 GENERATED = {
+    ("docs/charts.md", "charts"): chart_table,
     ("docs/cli.md", "help"): help_texts,
     ("docs/providers.md", "endpoints"): endpoint_table,
     ("docs/providers.md", "efforts"): effort_table,
@@ -372,8 +379,15 @@ def test_cli_explains_every_key_of_its_json():
         assert not missing, record
 
 
-def test_readme_and_cli_name_every_chart():
-    assert set(KINDS) <= quoted(section("docs/cli.md", "## Charts"))
+def test_every_chart_has_a_paragraph_that_says_what_not_to_conclude():
+    text = page("docs/charts.md")
+    heads = re.findall(r"(?m)^## (.+)$", text)[2:]
+    told = {name: head for head in heads for name in head.split(" and ")}
+    assert set(told) == set(KINDS)
+    for head in heads:
+        assert "*Not to conclude:*" in " ".join(
+            section("docs/charts.md", f"## {head}").split()
+        ), head
 
 
 def test_scenarios_explains_every_key_and_check():

@@ -43,9 +43,19 @@ def chart(
 ) -> None:
     """Draw the charts of RUN (by default the latest) as RUN-KIND.FORMAT.
 
-    KIND is any of ttft-ecdf, latency-box, throughput, cost-speed, errors and
-    over-time; without one all are drawn. The paths are printed.
-    """
+    KIND is any of these; without one all are drawn that RUN has data for, and those
+    that are left out are named. The paths are printed.
+
+    \b
+    ttft-ecdf      first tokens by when      e2e-ecdf       answers by when
+    contrasts      ratios and verdicts       percentiles    with intervals
+    latency-box    single answers            throughput     speed, sweeps, knees
+    prompt-length  TTFT by prompt            raster         token by token
+    gaps           gaps and stalls           errors         what became of all
+    cost-speed     the efficient hosts       cost-cache     break-even hit rates
+    accepted       per accepted answer       over-time      course of the run
+    hour-of-week   times and errors by hour  calendar       availability by day
+    """  # noqa: D301 - click marks a block that is not wrapped with this character
     from compare.show.charts import KINDS
 
     run, kinds = (LATEST, names) if not names or names[0] in KINDS else _split(names)

@@ -12,7 +12,7 @@ from compare.show.parts import AXES, host_axis, joined, scale, why_nothing
 from compare.show.theme import Theme
 from compare.show.words import number
 
-DOTS = 400
+DOTS = 200
 """At most so many answers of a host are dots, evenly chosen by rank."""
 
 PERCENTILES = {0.5: "p50", 0.9: "p90", 0.95: "p95", 0.99: "p99"}

@@ -22,8 +22,11 @@ from compare.show.parts import (
 from compare.show.theme import PERCENT
 
 HEIGHT = 2.9
-PLACES = 2_000
-"""Places across a panel at which a curve of more steps is looked up: under a pixel."""
+PLACES = 1_000
+"""Places across a panel at which a curve of more steps is looked up: about a pixel."""
+
+BANDS = 250
+"""Places of a band; where its steps are more they are few pixels late."""
 
 
 def ttft_ecdf(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
@@ -79,10 +82,19 @@ def _curve(plot: Axes, host: Host, ordered: Floats, at: Floats) -> None:
     # Failures are in the denominator: a host that fails never reaches 100 %.
     n = len(ordered) + host.counts.n_failed
     below = np.searchsorted(ordered, at, side="right")
-    bands = np.array([share_interval(int(k), n) for k in below], dtype=np.float64)
+    some = np.unique(
+        np.linspace(0, len(at) - 1, min(len(at), BANDS)).round().astype(int)
+    )
+    bands = np.array([share_interval(int(below[k]), n) for k in some], dtype=np.float64)
     look = {"color": host.colour, "ls": host.line, "lw": 1.8}
     plot.step([at[0], *at], [0, *(below / n)], where="post", **look)
     plot.fill_between(
-        at, bands[:, 0], bands[:, 1], step="post", color=host.colour, alpha=0.16, lw=0
+        at[some],
+        bands[:, 0],
+        bands[:, 1],
+        step="post",
+        color=host.colour,
+        alpha=0.16,
+        lw=0,
     )
     plot.plot(at[-1], below[-1] / n, host.marker, color=host.colour, markersize=6)

@@ -135,7 +135,7 @@ KINDS: dict[str, Kind] = {
         says="times to first token over the prompts' tokens, with medians by length",
         paint=prompts.prompt_length,
         height=lambda panel: 3.6 + legend_height(panel),
-        note="dot: one answer (at most 300 a host) · mark: median of a class of "
+        note="dot: one answer (at most 200 a host) · mark: median of a class of "
             "lengths, from 11 answers, with its 95 % interval",
         group="step",
         lacks=prompts.lacks_lengths,

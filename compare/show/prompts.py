@@ -21,7 +21,7 @@ from compare.show.parts import (
 )
 from compare.show.subject import Subject
 
-DOTS = 300
+DOTS = 200
 """At most so many requests of a host are dots, every so-manieth."""
 
 CLASSES = 10

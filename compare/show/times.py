@@ -18,10 +18,10 @@ from compare.show.parts import (
     why_nothing,
 )
 
-DOTS = 500
+DOTS = 300
 """At most so many answers of a host are dots, every so-manieth."""
 
-PLACES = 600
+PLACES = 300
 """Failures nearer than the width over this are one mark."""
 
 PERIODS = 60

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from compare.show.charts import KINDS
+
 
 def test_init_writes_a_job_that_reads_back(desk):
     desk("init")
@@ -191,7 +193,9 @@ def test_demo_compares_three_priced_hosts_and_draws(desk):
         "ourtoken": 20, "openrouter": 20, "zai": 20
     }  # fmt: skip
     assert all(row["cost_nusd"] for row in rows if row["outcome"] == "ok")
-    assert len(list((desk.folder / "charts").glob("*.png"))) == 6
+    drawn = {p.stem.split("-", 1)[1] for p in (desk.folder / "charts").glob("*.png")}
+    assert drawn == set(KINDS) - {"prompt-length", "hour-of-week", "calendar"}
+    assert "not drawn: prompt-length: all prompts are about as long" in said.err
     assert [path.name for path in desk.folder.glob("*.db")] == ["h2h.db"]
     assert "SIMULATED" in said.out
     assert max(map(len, said.out.splitlines())) <= 80
