@@ -59,6 +59,7 @@ bench: $(VENV)/.dev  ## what the bench itself costs, as ratios (needs gcc)
 	$(BIN)/python -m benchmarks.load
 	$(BIN)/python -m benchmarks.judge
 	$(BIN)/python -m benchmarks.charts
+	$(BIN)/python -m benchmarks.report
 
 fuzz: $(VENV)/.fuzz  ## break the decoders: many more examples, then FUZZ_SECONDS=180 by coverage
 	$(BIN)/python -m pytest -n 2 --hypothesis-profile=fuzz tests/test_plain.py \

@@ -129,7 +129,7 @@ VERBS = [
     ["export", "--format", "jsonl"], ["export", "--format", "markdown"],
     ["export", "--summary"], ["show", "no-such-run"], ["chart"], ["doctor"],
     ["chart", "latest", "errors"], ["compare", "latest", "--reference", "nobody"],
-    ["runs", "rm", "\x1b"],
+    ["runs", "rm", "\x1b"], ["report"],
 ]  # fmt: skip
 
 
@@ -140,7 +140,8 @@ def test_no_verb_lets_a_strangers_text_steer_the_terminal(
 ):
     if terminal:
         monkeypatch.setenv("FORCE_COLOR", "1")
-    options = ["-o", str(tmp_path / "charts")] if verb[0] == "chart" else []
+    files = {"chart": "charts", "report": "report.html"}
+    options = ["-o", str(tmp_path / files[verb[0]])] if verb[0] in files else []
     with pytest.raises(SystemExit) as left:
         main([*verb, *options, "--db", str(stranger)])
     out, err = capfd.readouterr()

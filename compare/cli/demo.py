@@ -28,7 +28,7 @@ CONCURRENCY = 8
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("charts"),
-    help="Where the charts go (default: charts).",
+    help="Where the charts and the report go (default: charts).",
 )
 @click.option(
     "-n", "--max-requests", type=click.IntRange(1), default=BLOCKS, show_default=True
@@ -48,8 +48,10 @@ def demo(db: Path, output: Path, max_requests: int, ui: str) -> int:
     from compare.cli.going import Telling
     from compare.cli.options import print_summary, write_charts
     from compare.cli.reading import comparison, judged
+    from compare.cli.report import page
     from compare.cli.run import carry_out
     from compare.show import tables, verdicts
+    from data.export import replacing
     from providers.simulator.spawn import spawn
 
     click.echo(
@@ -67,9 +69,17 @@ def demo(db: Path, output: Path, max_requests: int, ui: str) -> int:
     if status:
         print_summary(db)
         return status
-    tables.console().print(verdicts.comparison(comparison([judged(db, "latest")])))
+    run = judged(db, "latest")
+    found = comparison([run])
+    tables.console().print(verdicts.comparison(found))
     paths = write_charts(db, "latest", output)
-    click.echo(f"\nrows in {db}; {len(paths)} charts in {output}/. Look at them, then:")
+    path = output / f"{run.run.run_id}-report.html"
+    with replacing(path, force=False) as stream:
+        stream.write(page(db, [run], found).encode())
+    click.echo(
+        f"\nrows in {db}; {len(paths)} charts in {output}/, and all of it on one"
+    )
+    click.echo(f"page: {path}\nLook at it, then:")
     click.echo("  h2h show latest            the table again")
     click.echo("  h2h export latest -o rows.csv --format csv")
     click.echo("  h2h init                   a job file for real hosts")

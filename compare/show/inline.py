@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import msgspec
@@ -73,7 +74,7 @@ def inline(draw: Callable[[Theme], bytes], name: str, title: str, text: str) -> 
         _shorten(each)
         _rename(each, prefix)
         _explain(each, prefix, title, text)
-        made.append(ET.tostring(each, encoding="unicode"))
+        made.append(ET.tostring(each, encoding="unicode").replace(" />", "/>"))
     return Inline(light=made[0], dark="".join(made[1:]), glyphs=glyphs)
 
 
@@ -88,7 +89,7 @@ def marked() -> tuple[Theme, dict[str, str]]:
     """Return a theme in which no two roles share a colour, and the role of each."""
     roles = {f"#fe{n:04x}": role for n, (role, _) in enumerate(_colours(LIGHT))}
     left = iter(roles)
-    fields = {
+    fields: dict[str, Any] = {
         name: tuple(next(left) for _ in value)
         if isinstance(value, tuple)
         else next(left)
@@ -204,23 +205,26 @@ def _hundredths(n: int) -> str:
 
 
 def _rename(root: ET.Element, name: str) -> None:
-    """Let ids begin with `name`, and drop those that nothing points to."""
+    """Name what is pointed to NAME-1, NAME-2 and so on, and the rest not at all."""
     used = {each.get(LINK, "")[1:] for each in root.iter()}
     for each in root.iter():
         used.update(*(_POINTS.findall(value) for value in each.attrib.values()))
+    own: dict[str, str] = {}
     for each in root.iter():
-        if each.get("id") not in used:
-            each.attrib.pop("id", None)
-    own = {each.get("id") for each in root.iter()}
+        if (old := each.attrib.pop("id", None)) in used and old is not None:
+            own[old] = f"{name}-{len(own) + 1}"
+            each.set("id", own[old])
     for each in root.iter():
-        for key, value in each.items():
-            if key == "id":
-                each.set(key, f"{name}-{value}")
-            elif key == LINK and value.startswith("#"):
-                owner = name if value[1:] in own else "glyph"
-                each.set(key, f"#{owner}-{value[1:]}")
+        for key, value in list(each.items()):
+            if key == LINK:
+                del each.attrib[LINK]
+                old = value[1:]
+                points = (
+                    value if value[0] != "#" else f"#{own.get(old, f'glyph-{old}')}"
+                )
+                each.set("href", points)
             elif "url(#" in value:
-                each.set(key, _POINTS.sub(rf"url(#{name}-\1)", value))
+                each.set(key, _POINTS.sub(lambda c: f"url(#{own[c[1]]})", value))
 
 
 def _explain(root: ET.Element, name: str, title: str, text: str) -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -81,7 +82,7 @@ def _lines(job: _Job, run: RunRow) -> Iterator[str]:
     yield from _section("[load]", _load(job))
     yield from _section("[deadlines]", job.deadlines)
     limits = {"run": job.budget_nusd, "day": job.day_nusd}
-    usd = {key: f"{nusd / 1e9:.9f}" for key, nusd in limits.items() if nusd}
+    usd = {key: f"{Decimal(nusd).scaleb(-9):f}" for key, nusd in limits.items() if nusd}
     for head, table in (("[budget]", usd), ("[slo]", job.slo)):
         if table:
             yield from _section(head, table)
@@ -121,7 +122,7 @@ def _given_prices(run: RunRow) -> dict[str, dict[str, str]]:
     prices = msgspec.json.decode(run.prices, type=dict[str, dict[str, Any]])
     return {
         host: {
-            name: f"{price[f'{name}_pusd'] / 1e6:.6f}"
+            name: f"{Decimal(price[f'{name}_pusd']).scaleb(-6):f}"
             for name in CLASSES
             if price.get(f"{name}_pusd") is not None
         }

@@ -10,7 +10,7 @@ from compare.show.inline import Inline, inline
 from compare.show.subject import Subject
 from compare.show.words import named
 
-ROOM = 1_600_000
+ROOM = 1_700_000
 """Bytes that the charts of a page may take: with the rest it stays under 2 MB."""
 
 
@@ -32,7 +32,7 @@ def gallery(subjects: Sequence[Subject], room: int = ROOM) -> Gallery:
         kinds, lacking = drawable(subject)
         made.left_out.update(lacking)
         for kind in kinds:
-            chart = _drawn(kind, subject, n)
+            chart = _drawn(kind, subject, f"chart{n}-{len(made.charts)}")
             room -= len(chart.light) + len(chart.dark)
             if room < 0:
                 made.left_out[kind] = "the page has no room for it"
@@ -43,7 +43,7 @@ def gallery(subjects: Sequence[Subject], room: int = ROOM) -> Gallery:
     return made
 
 
-def _drawn(kind: str, subject: Subject, n: int) -> Inline:
+def _drawn(kind: str, subject: Subject, name: str) -> Inline:
     chosen = KINDS[kind]
     title = f"{chosen.title}: {named(subject.run)}"
     hosts = ", ".join(subject.hosts.values())
@@ -53,4 +53,4 @@ def _drawn(kind: str, subject: Subject, n: int) -> Inline:
         "this page."
     )
     painted = partial(draw, kind, subject, "svg")
-    return inline(painted, f"{kind}-{n}", title, text)
+    return inline(painted, name, title, text)

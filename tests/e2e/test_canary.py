@@ -304,7 +304,7 @@ READING = [
     *(["chart", "--format", form, "-o", form] for form in ("png", "svg", "pdf")),
     *(["export", "--format", form, "-o", f"rows.{form}"]
       for form in ("csv", "jsonl", "markdown", "parquet")),
-    ["export"], ["export", "--csv-raw"], ["export", "--format", "jsonl"],
+    ["report"], ["export"], ["export", "--csv-raw"], ["export", "--format", "jsonl"],
     ["export", "--summary"], ["usage"], ["usage", "--json"],
     ["prices"], ["prices", "--json"], ["providers"], ["providers", "--json"],
     ["scenarios"], ["scenarios", "--json"], ["scenarios", "show", "ping"],
@@ -336,7 +336,7 @@ async def test_every_verb_keeps_the_key_in(tmp_path, monkeypatch, capfdbinary):
 
     assert not in_folder(tmp_path)
     made = {path.suffix for path in tmp_path.rglob("*") if path.is_file()}
-    assert {".png", ".svg", ".pdf", ".csv", ".jsonl", ".markdown", ".parquet"} <= made
+    assert {".html", ".png", ".svg", ".pdf", ".csv", ".jsonl", ".markdown", ".parquet"} <= made
 
 
 def harmless(verb, status, said):

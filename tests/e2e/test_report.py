@@ -126,7 +126,7 @@ BASICS = """(() => {
     (each.getAttribute("aria-labelledby") || "").split(" ").some(
       id => (document.getElementById(id) || {}).textContent);
   const targets = all("[href^='#']").map(each => each.getAttribute("href").slice(1))
-    .concat(all("use").map(each => each.getAttribute("xlink:href").slice(1)));
+    .concat(all("use").map(each => each.getAttribute("href").slice(1)));
   return {
     lang: document.documentElement.lang,
     title: document.title,
