@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from providers.alike import Alike, Run
+from providers.alike import Alike, Run, by_event
 from providers.answer import Answer
 from providers.dialect import Delta, Dialect
 from providers.lenient import decode, decode_whole
@@ -17,6 +17,8 @@ from providers.sse import BOM, Decoder, Event
 SNIFF_BYTES = 65_536
 EXTRA_EVENTS = 4_096
 OPENING_BYTES = 512
+WINDOW = 256
+"""Events looked at for one run: a short run among many must not cost all of them."""
 _BLANK = BOM + b" \t\r\n"
 
 
@@ -91,7 +93,7 @@ class Intake:
         if parts and self._starts_as_stream(parts[0]):
             self._open_stream()
         if self._may_be_plain() and b"".join(parts).count(END) > len(parts):
-            stamps, parts = _by_event(stamps, parts)
+            stamps, parts = by_event(stamps, parts)
         at = 0
         while at < len(parts):
             done = self._several(stamps, parts, at) if self._may_be_plain() else 0
@@ -110,11 +112,12 @@ class Intake:
             and self.done_ns is None
             and self.answer.finish is None
             and not self.over_cap
+            and not self._alike.given_up
         )
 
     def _several(self, stamps: Sequence[int], parts: list[bytes], at: int) -> int:
         """Take the like events that parts begin with; return how many, 0 if none."""
-        run = self._alike.run(parts[at:] if at else parts)
+        run = self._alike.run(parts[at : at + WINDOW])
         if run is None:
             return 0
         n = len(run.texts) if isinstance(run, Run) else len(run)
@@ -291,16 +294,3 @@ class Intake:
         self.answer.take(at, delta)
         if self.stream and delta.problem is None:
             self.flags.add(Flag.NONSTREAM_ANSWER)
-
-
-def _by_event(
-    stamps: Sequence[int], parts: list[bytes]
-) -> tuple[list[int], list[bytes]]:
-    """Return parts cut where their events end, each with the moment of its part."""
-    moments, cut = [], []
-    for at, part in zip(stamps, parts, strict=True):
-        *events, rest = part.split(END)
-        whole = [event + END for event in events] + [rest] * bool(rest)
-        moments += [at] * len(whole)
-        cut += whole
-    return moments, cut

@@ -182,6 +182,8 @@ class Handler(ResponseHandler):
     four times for each: see `providers.chunks`.
     """
 
+    __slots__ = ("chunks", "secured", "tape", "tcp", "used")
+
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
         # aiohttp makes the handler when TCP stands and attaches it when TLS stands.
@@ -229,12 +231,10 @@ class Handler(ResponseHandler):
         self._body(tape, now, data)
 
     def _body(self, tape: Tape, now: int, data: bytes) -> None:
-        if not data:
-            return
         before, contents, after = data, list[bytes](), b""
-        if self.chunks is not None:
+        if self.chunks is not None and data:
             before, contents, after = self.chunks.split(data)
-        if before:
+        if before or not data:  # without data the parser goes on where it was paused
             super().data_received(before)
             tape.mark(now)
         tape.add_all(now, contents)
