@@ -8,6 +8,7 @@ neither a look at their lines nor a JSON parser but for the texts themselves.
 
 import re
 from collections.abc import Sequence
+from itertools import takewhile
 
 import msgspec
 
@@ -22,6 +23,8 @@ from providers.plainchunk import (
 from providers.reply import Kind
 
 _INTERIOR = re.compile(rb'(?:[^"\\]|\\.)*')
+BETWEEN = END + START
+"""What stands between two events of one line in a part that holds several."""
 _PROBE = "\u2713"
 _FIELDS = {
     "content": Kind.CONTENT,
@@ -67,7 +70,9 @@ class Frame(msgspec.Struct, frozen=True):
         if start + (end + start).join(texts) + end != b"".join(events):
             n = next(n for n, event in enumerate(events) if not self._frames(event))
             texts = texts[:n]
-        strings = _strings(texts)
+        if b"\n" in b"".join(texts):  # several events came in one part
+            texts = list(takewhile(lambda text: b"\n" not in text, texts))
+        strings = _strings(texts) if texts else []
         return Run(self.chunk, self.kind, strings) if strings else None
 
     def _frames(self, event: bytes) -> bool:
@@ -125,7 +130,7 @@ def by_event(
     """Return parts cut between their events, each with the moment of its part."""
     moments, cut = [], []
     for at, part in zip(stamps, parts, strict=True):
-        first, *more = part.split(END + START)
+        first, *more = part.split(BETWEEN)
         for event in more:
             cut.append(first + END)
             first = START + event

@@ -5,12 +5,11 @@ from typing import Any
 
 import msgspec
 
-from providers.alike import Alike, Run, by_event
+from providers.alike import BETWEEN, Alike, Run, by_event
 from providers.answer import Answer
 from providers.dialect import Delta, Dialect
 from providers.lenient import decode, decode_whole
 from providers.outcome import Flag
-from providers.plainchunk import END
 from providers.provider import Caps
 from providers.sse import BOM, Decoder, Event
 
@@ -92,11 +91,14 @@ class Intake:
         """Take parts of the body, each with its moment; like ones at once."""
         if parts and self._starts_as_stream(parts[0]):
             self._open_stream()
-        if self._may_be_plain() and b"".join(parts).count(END) > len(parts):
-            stamps, parts = by_event(stamps, parts)
         at = 0
         while at < len(parts):
-            done = self._several(stamps, parts, at) if self._may_be_plain() else 0
+            done = 0
+            if self._may_be_plain():
+                if BETWEEN in parts[at]:
+                    stamps, parts = by_event(stamps[at:], parts[at:])
+                    at = 0
+                done = self._several(stamps, parts, at)
             if not done:
                 self.feed(stamps[at], parts[at])
             at += done or 1
