@@ -57,7 +57,8 @@ class Tape:
         self.handler: Handler | None = None
         self.payload: StreamReader | None = None
         self._over: asyncio.Future[None] | None = None
-        self._stamps, self._parts = array("q"), list[bytes]()
+        self._stamps = array("q")
+        self._parts: list[bytes] = []
         self.held = 0
         self._looked: int | None = None
 
@@ -231,7 +232,8 @@ class Handler(ResponseHandler):
         self._body(tape, now, data)
 
     def _body(self, tape: Tape, now: int, data: bytes) -> None:
-        before, contents, after = data, list[bytes](), b""
+        before, after = data, b""
+        contents: list[bytes] = []
         if self.chunks is not None and data:
             before, contents, after = self.chunks.split(data)
         if before or not data:  # without data the parser goes on where it was paused
