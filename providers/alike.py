@@ -7,10 +7,14 @@ neither a look at their lines nor a JSON parser but for the texts themselves.
 """
 
 import re
+from collections.abc import Sequence
+from itertools import takewhile
 
 import msgspec
 
 from providers.plainchunk import (
+    END,
+    START,
     PlainChunk,
     PlainDelta,
     plain_chunk,
@@ -19,6 +23,8 @@ from providers.plainchunk import (
 from providers.reply import Kind
 
 _INTERIOR = re.compile(rb'(?:[^"\\]|\\.)*')
+BETWEEN = END + START
+"""What stands between two events of one line in a part that holds several."""
 _PROBE = "\u2713"
 _FIELDS = {
     "content": Kind.CONTENT,
@@ -27,7 +33,7 @@ _FIELDS = {
 }
 _SHORT = 4
 _FRAMES, _FAILURES = 8, 16
-"""After so many failures no more frames are looked for, and nothing at all."""
+"""After so many failures frames are looked for no more, and then nothing is."""
 _decoder = msgspec.json.Decoder(list[str])
 
 
@@ -52,11 +58,11 @@ class Frame(msgspec.Struct, frozen=True):
 
         None too when a text in it is not the inside of a JSON string.
         """
-        n = len(events)
-        while n and not self._frames(events[n - 1]):
-            n -= 1  # most often a run goes on until the closing events
-        if not n:
+        if not self._frames(events[0]):
             return None
+        n = len(events)
+        while not self._frames(events[n - 1]):
+            n -= 1  # most often a run goes on until the closing events
         events = events[:n]
         start, end = self.start, self.end
         a, b = len(start), -len(end)
@@ -64,7 +70,9 @@ class Frame(msgspec.Struct, frozen=True):
         if start + (end + start).join(texts) + end != b"".join(events):
             n = next(n for n, event in enumerate(events) if not self._frames(event))
             texts = texts[:n]
-        strings = _strings(texts)
+        if b"\n" in b"".join(texts):  # several events came in one part
+            texts = list(takewhile(lambda text: b"\n" not in text, texts))
+        strings = _strings(texts) if texts else []
         return Run(self.chunk, self.kind, strings) if strings else None
 
     def _frames(self, event: bytes) -> bool:
@@ -83,6 +91,11 @@ class Alike:
         self._learning = False
         self._failures = 0
 
+    @property
+    def given_up(self) -> bool:
+        """Return whether too little was alike for looking any further."""
+        return self._failures >= _FAILURES
+
     def run(self, events: list[bytes]) -> Run | list[PlainChunk] | None:
         """Return what some events start with: a run, or plain chunks; None if neither.
 
@@ -100,7 +113,7 @@ class Alike:
             return None
         if self._failures < _FRAMES:
             return self._learned(events)
-        chunks = plain_chunks(events) if self._failures < _FAILURES else []
+        chunks = plain_chunks(events)
         self._failures += not chunks
         return chunks or None
 
@@ -109,6 +122,21 @@ class Alike:
         run = self._frame.run(events) if self._frame is not None else None
         self._failures += run is None or len(run.texts) < min(_SHORT, len(events))
         return run
+
+
+def by_event(
+    stamps: Sequence[int], parts: list[bytes]
+) -> tuple[list[int], list[bytes]]:
+    """Return parts cut between their events, each with the moment of its part."""
+    moments, cut = [], []
+    for at, part in zip(stamps, parts, strict=True):
+        first, *more = part.split(BETWEEN)
+        for event in more:
+            cut.append(first + END)
+            first = START + event
+        cut.append(first)
+        moments += [at] * (len(more) + 1)
+    return moments, cut
 
 
 def frame_of(event: bytes) -> Frame | None:

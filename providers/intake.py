@@ -5,18 +5,19 @@ from typing import Any
 
 import msgspec
 
-from providers.alike import Alike, Run
+from providers.alike import BETWEEN, Alike, Run, by_event
 from providers.answer import Answer
 from providers.dialect import Delta, Dialect
 from providers.lenient import decode, decode_whole
 from providers.outcome import Flag
-from providers.plainchunk import END
 from providers.provider import Caps
 from providers.sse import BOM, Decoder, Event
 
 SNIFF_BYTES = 65_536
 EXTRA_EVENTS = 4_096
 OPENING_BYTES = 512
+WINDOW = 256
+"""Events looked at for one run: a short run among many must not cost all of them."""
 _BLANK = BOM + b" \t\r\n"
 
 
@@ -90,11 +91,14 @@ class Intake:
         """Take parts of the body, each with its moment; like ones at once."""
         if parts and self._starts_as_stream(parts[0]):
             self._open_stream()
-        if self._may_be_plain() and b"".join(parts).count(END) > len(parts):
-            stamps, parts = _by_event(stamps, parts)
         at = 0
         while at < len(parts):
-            done = self._several(stamps, parts, at) if self._may_be_plain() else 0
+            done = 0
+            if self._may_be_plain():
+                if BETWEEN in parts[at]:
+                    stamps, parts = by_event(stamps[at:], parts[at:])
+                    at = 0
+                done = self._several(stamps, parts, at)
             if not done:
                 self.feed(stamps[at], parts[at])
             at += done or 1
@@ -110,11 +114,12 @@ class Intake:
             and self.done_ns is None
             and self.answer.finish is None
             and not self.over_cap
+            and not self._alike.given_up
         )
 
     def _several(self, stamps: Sequence[int], parts: list[bytes], at: int) -> int:
         """Take the like events that parts begin with; return how many, 0 if none."""
-        run = self._alike.run(parts[at:] if at else parts)
+        run = self._alike.run(parts[at : at + WINDOW])
         if run is None:
             return 0
         n = len(run.texts) if isinstance(run, Run) else len(run)
@@ -292,16 +297,3 @@ class Intake:
         self.answer.take(at, delta)
         if self.stream and delta.problem is None:
             self.flags.add(Flag.NONSTREAM_ANSWER)
-
-
-def _by_event(
-    stamps: Sequence[int], parts: list[bytes]
-) -> tuple[list[int], list[bytes]]:
-    """Return parts cut where their events end, each with the moment of its part."""
-    moments, cut = [], []
-    for at, part in zip(stamps, parts, strict=True):
-        *events, rest = part.split(END)
-        whole = [event + END for event in events] + [rest] * bool(rest)
-        moments += [at] * len(whole)
-        cut += whole
-    return moments, cut

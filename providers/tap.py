@@ -68,7 +68,8 @@ class Tape:
         self.handler: Handler | None = None
         self.payload: StreamReader | None = None
         self._over: asyncio.Future[None] | None = None
-        self._stamps, self._parts = array("q"), list[bytes]()
+        self._stamps = array("q")
+        self._parts: list[bytes] = []
         self.held = 0
         self.heads = 0
         self.framing = 0
@@ -209,6 +210,8 @@ class Handler(ResponseHandler):
     four times for each: see `providers.chunks`.
     """
 
+    __slots__ = ("chunks", "secured", "tape", "tcp", "used")
+
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
         # aiohttp makes the handler when TCP stands and attaches it when TLS stands.
@@ -260,12 +263,11 @@ class Handler(ResponseHandler):
             self._body(tape, now, data[at:])
 
     def _body(self, tape: Tape, now: int, data: bytes) -> None:
-        if not data:
-            return
-        before, contents, after = data, list[bytes](), b""
-        if self.chunks is not None:
+        before, after = data, b""
+        contents: list[bytes] = []
+        if self.chunks is not None and data:
             before, contents, after = self.chunks.split(data)
-        if before:
+        if before or not data:  # without data the parser goes on where it was paused
             super().data_received(before)
             tape.parsed(now, len(before))
         tape.add_all(now, contents)

@@ -93,6 +93,7 @@ PIECES = {
     "not JSON": b"data: {\n\n",
     "not UTF-8": b"data: \xff\n\n",
     "text": chunk({"content": "hi"}),
+    "short runs": chunk({"content": "hi"}) * 5 + b": x\n\n",
     "usage": event({"choices": [], "usage": {"completion_tokens": 3}}),
     "errors": event({"error": {"message": "x"}}),
     "arguments": chunk({"tool_calls": [

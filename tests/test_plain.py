@@ -155,6 +155,16 @@ CLOSING = (
 )
 
 
+def test_events_that_now_and_then_come_together_are_taken_as_runs_too(singly):
+    pieces = [(at, b"".join(usual(1 + (at % 7 == 6)))) for at in range(70)]
+
+    reply = read("generic", pieces, at_once=True)
+
+    assert reply.content == "hi" * 80
+    assert [at for at, _ in reply.timeline].count(6) == 2
+    assert len(singly) == 1
+
+
 @pytest.mark.parametrize("n", [30, 300])
 def test_of_a_stream_that_differs_in_more_than_its_text_few_are_read_singly(singly, n):
     def event(at):
