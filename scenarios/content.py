@@ -93,6 +93,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: Positive | None = None
     stream: bool | None = None
     tools: tuple[Table, ...] | None = None
+    response_format: Table | None = None
     checks: tuple[Check, ...] = ()
     good: str | None = None
     bad: tuple[str, ...] = ()

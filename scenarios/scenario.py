@@ -35,6 +35,9 @@ LIBRARY: Final = Path(__file__).with_name("library")
 OVERRIDES: Final = ("prompt_tokens", "nonce", "gap", "deadlines", "name")
 """What an override may change beside the fields of the request."""
 
+CASE_WISE: Final = ("max_tokens", "stream", "tools", "response_format")
+"""What a case may have of its own, and an override of the request takes from it."""
+
 T = TypeVar("T", bound=msgspec.Struct)
 
 
@@ -59,6 +62,7 @@ class _CaseTable(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: Positive | None = None
     stream: bool | Literal["both"] | None = None
     tools: tuple[Table, ...] | None = None
+    response_format: Table | None = None
     check: list[Table] = []
     good: str | None = None
     bad: tuple[str, ...] = ()
@@ -111,8 +115,8 @@ def word(scenario: Scenario) -> str:
 def override(scenario: Scenario, **changes: object) -> Scenario:
     """Return the scenario with other request fields, or others of `OVERRIDES`.
 
-    `max_tokens`, `stream` and `tools` win over those of single cases; of `deadlines`
-    those that are named change. A `gap` or a deadline may be a number of seconds or a
+    Those of `CASE_WISE` win over those of single cases; of `deadlines` those that are
+    named change. A `gap` or a deadline may be a number of seconds or a
     text such as "5m". Raises ScenarioError as `load` does.
     """
     where = f"scenario {scenario.name}"
@@ -181,6 +185,7 @@ def _case(table: Table, i: int, path: Path) -> Case:
         max_tokens=case.max_tokens,
         stream=case.stream if isinstance(case.stream, bool) else None,
         tools=case.tools,
+        response_format=case.response_format,
         checks=_compiled(case.check, f"{where}.check"),
         good=case.good,
         bad=case.bad,
@@ -277,5 +282,5 @@ def _limited(scenario: Scenario, changes: Table, where: str) -> Deadlines:
 
 def _without(case: Case, changes: Table) -> Case:
     # What is asked for on top of a file holds for every case of it.
-    own = {key: None for key in ("max_tokens", "stream", "tools") if key in changes}
+    own = {key: None for key in CASE_WISE if key in changes}
     return msgspec.structs.replace(case, **own) if own else case

@@ -105,7 +105,7 @@ def _request(
         seed=ask.seed,
         tools=ask.tools if chosen.tools is None else chosen.tools,
         tool_choice=ask.tool_choice,
-        response_format=ask.response_format,
+        response_format=chosen.response_format or ask.response_format,
         effort=ask.effort,
         nonce=words,
     )
