@@ -10,7 +10,7 @@ from scenarios.answer import Answer
 from scenarios.content import files_of
 from scenarios.draw import drawn
 from scenarios.sandbox import NoSandboxError, find
-from scenarios.scenario import checks_of, library, load
+from scenarios.scenario import checks_of, library, load, override
 
 CODING = ("code-unit", "repo-task")
 
@@ -87,3 +87,83 @@ def test_the_coding_tasks_are_as_many_and_as_hard_as_promised():
     prompt = sat.requests[0].messages[-1]["content"]
     files = files_of(repos.by_id[sat.case])
     assert all(text.strip() in prompt for text in files.values())
+
+
+def test_questions_about_tools_are_asked_both_ways_and_say_what_was_expected():
+    scenario = load("tool-fidelity")
+    questions = {}
+    for case in scenario.cases:
+        questions.setdefault(case.question, []).append(case)
+    assert len(scenario.cases) >= 60
+    for pair in questions.values():
+        assert {case.stream for case in pair} == {True, False}
+        assert pair[0].checks == pair[1].checks
+        assert pair[0].user == pair[1].user
+    checks = [pair[0].checks[0] for pair in questions.values()]
+    assert all(check.name == ("call" if check.calls else "no-call") for check in checks)
+    calls = [call for check in checks for call in check.calls]
+    assert sum(not check.calls for check in checks) >= 10
+    assert sum(len(check.calls) > 1 for check in checks) >= 4
+    assert sum(not call.arguments for call in calls) >= 2
+    values = [v for call in calls for any_of in call.arguments.values() for v in any_of]
+    assert {type(value) for value in values} == {str, int, float, bool, dict, list}
+    texts = " ".join(case.user for case in scenario.cases)
+    assert re.search("[\u0900-\u097f]", texts)
+    assert re.search("[\u4e00-\u9fff]", texts)
+    named = {call.tool for call in calls}
+    assert named == {tool["function"]["name"] for tool in scenario.request.tools}
+
+
+def test_json_is_asked_for_with_and_without_a_schema():
+    scenario = load("json-mode")
+    kinds = [case.response_format["type"] for case in scenario.cases]
+    assert min(kinds.count("json_object"), kinds.count("json_schema")) >= 5
+    assert all(case.good and len(case.bad) >= 3 for case in scenario.cases)
+    asked = {}
+    for index in range(len(scenario.cases)):
+        sat = session.case(scenario, index, salt="s", seed=0, phase="measure", step=0)
+        asked[sat.case] = sat.requests[0].response_format
+    assert asked == {case.id: case.response_format for case in scenario.cases}
+    plain = override(scenario, response_format={"type": "text"})
+    assert {case.response_format for case in plain.cases} == {None}
+
+
+def test_the_turns_of_repeat_are_the_same_bytes():
+    for index in range(3):
+        sat = session.case(
+            load("repeat"), index, salt="s", seed=0, phase="measure", step=0
+        )
+        one, other = sat.requests
+        assert one.digest == other.digest
+        assert (one.temperature, one.seed) == (0.0, 7)
+
+
+MAZE = ["#" * 28, *(["#" + "." * 26 + "#"] * 13), "#" * 28]
+GAME = """<!DOCTYPE html>
+<html><head><style>canvas { background: black }</style></head><body>
+<div id="score">0</div><div id="lives">3</div><canvas></canvas>
+<script>
+const maze = [
+%s
+];
+const ghosts = ["Blinky", "Pinky", "Inky", "Clyde"].map((name) => ({ name, x: 1 }));
+const keys = { ArrowUp: 0, KeyW: 0, ArrowLeft: 1, KeyA: 1, ArrowDown: 2, KeyS: 2 };
+keys.ArrowRight = keys.KeyD = 3;
+addEventListener("keydown", (event) => turn(keys[event.code]));
+let frightened = 0;
+window.__state = { score: 0, lives: 3, ghosts };
+requestAnimationFrame(loop);
+// %s
+</script></body></html>"""
+
+
+def test_a_page_with_all_that_was_asked_for_passes_and_less_does_not():
+    rows = ",\n".join(f'"{row}"' for row in MAZE)
+    page = GAME % (rows, "x" * 4000)
+    html, _ = checks_of(load("oneshot-app"), "1")
+    assert html.grade(Answer(content=f"```html\n{page}\n```")).detail is None
+    for part in ("Clyde", "KeyW", 'id="lives"', "__state", "</html>", rows[:200]):
+        assert part in page
+        assert not html.grade(Answer(content=page.replace(part, ""))).passed, part
+    loading = page.replace("<canvas>", '<img src="https://a.example/x.png"><canvas>')
+    assert not html.grade(Answer(content=loading)).passed
