@@ -1,7 +1,7 @@
 """Checks of the tools that an answer calls."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -40,12 +40,13 @@ class ToolCall(msgspec.Struct, frozen=True, kw_only=True, tag="tool_call"):
 class Call(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One call that is expected: for each argument the values of which any will do.
 
-    An argument of which one value is None may be left out. With `others` there may be
-    arguments that are not named.
+    Those named in `optional` may be left out. With `others` there may be arguments that
+    are not named.
     """
 
     tool: Text
-    arguments: Mapping[str, Sequence[Any]] = {}
+    arguments: Mapping[str, Annotated[Sequence[Any], msgspec.Meta(min_length=1)]] = {}
+    optional: tuple[str, ...] = ()
     others: bool = False
 
 
@@ -98,7 +99,7 @@ def _unlike(wanted: Call, name: str, arguments: str) -> str | None:
     if not isinstance(value, dict):
         return f"arguments: a JSON {type(value).__name__}, not an object"
     for key, allowed in wanted.arguments.items():
-        if key not in value and None in allowed:
+        if key not in value and key in wanted.optional:
             continue
         if key not in value or not any(same(value[key], each) for each in allowed):
             return f"{key!r} differs: {arguments[:200]}"

@@ -13,11 +13,14 @@ from scenarios.own import Function
 from scenarios.pages import Html
 from scenarios.request import ScenarioError
 from scenarios.sandbox import NoSandboxError, find
+from scenarios.steps import Steps
 from scenarios.texts import (
     Contains,
     Equals,
+    Finish,
     Json,
     JsonSchema,
+    MaxChars,
     MinChars,
     NotContains,
     Number,
@@ -33,20 +36,21 @@ __all__ = [
     "compile",
     "is_late",
     "judge",
+    "refuse",
     "tools_of",
 ]
 
 Check = (
-    Contains | NotContains | Equals | Regex | Number | MinChars | Json | JsonSchema
-    | ToolCall | ToolCalls | Html | Code | Function
+    Contains | NotContains | Equals | Regex | Number | MinChars | MaxChars | Finish
+    | Json | JsonSchema | Steps | ToolCall | ToolCalls | Html | Code | Function
 )  # fmt: skip
 """One expectation. `name` is empty until `compile` has made it the kind."""
 
 KINDS: Final[Mapping[str, type[Check]]] = {
     str(record.__struct_config__.tag): record
     for record in (
-        Contains, NotContains, Equals, Regex, Number, MinChars, Json, JsonSchema,
-        ToolCall, ToolCalls, Html, Code, Function,
+        Contains, NotContains, Equals, Regex, Number, MinChars, MaxChars, Finish,
+        Json, JsonSchema, Steps, ToolCall, ToolCalls, Html, Code, Function,
     )
 }  # fmt: skip
 """Each kind of check by the word that a scenario has for it."""
@@ -71,9 +75,14 @@ def compile(table: Mapping[str, object], where: str) -> Check:  # noqa: A001 - a
         if field.required and given.get(field.name) in ("", None):
             raise ScenarioError(f"{where}: a {kind} check needs {field.name!r}; add it")
     check = shaped(given, record, where)
-    if isinstance(check, Regex | JsonSchema | Code | Function):
-        check.refuse(where)
+    refuse(check, where)
     return msgspec.structs.replace(check, name=check.name or kind)
+
+
+def refuse(check: Check, where: str) -> None:
+    """Raise ScenarioError for what the kind itself refuses, such as a bad pattern."""
+    if isinstance(check, Regex | JsonSchema | Steps | Code | Function):
+        check.refuse(where)
 
 
 def tools_of(check: Check) -> tuple[str, ...]:

@@ -60,6 +60,39 @@ class Code(msgspec.Struct, frozen=True, kw_only=True, tag="code"):
             program = self._program(answer.content)
         except PatchError as error:
             return Verdict(self.name, False, f"the patch does not fit: {error}", 0.0)
+        return self._graded(program, sandbox)
+
+    def unsound(self, sandbox: Sandbox, *, again: bool = True) -> str | None:
+        """Return what is wrong with the check itself, None if nothing is.
+
+        Its reference must pass, and raise no error that no test wants; files to be
+        repaired must fail as they stand. `again` runs the reference a second time: what
+        hangs on the order of a set, say, judges nobody.
+        """
+        if not self.reference:
+            return "it has no reference solution; add it"
+        program = self._program(self.reference)
+        if fault := self._fault_of(_computed(sandbox, program, self._limits())):
+            return f"the reference fails: {fault}"
+        if again and not self._graded(program, sandbox).passed:
+            return "the reference gives other values when it is run again"
+        idle = self._program_of(dict(self.files))
+        if self.answer != "code" and self._graded(idle, sandbox).passed:
+            return "its files pass as they stand; add a test that they fail"
+        return None
+
+    def _fault_of(self, made: list[Value]) -> str | None:
+        """Return what is wrong with what the reference gave, None if nothing is."""
+        if len(made) < len(self.tests):
+            return "it does not run to its end"
+        for test, value in zip(self.tests, made, strict=True):
+            if value.error and not test.raises:
+                return f"{test.value}: {value.error}"
+            if fault := _fault(test, value, value):
+                return fault
+        return None
+
+    def _graded(self, program: Program, sandbox: Sandbox) -> Verdict:
         rights = self._rights(sandbox)
         if len(rights) < len(self.tests):
             return Verdict(self.name, None, "its reference solution does not run")
@@ -71,13 +104,6 @@ class Code(msgspec.Struct, frozen=True, kw_only=True, tag="code"):
         score = 1 - len(wrong) / len(faults)
         detail = f"{len(wrong)} of {len(faults)} tests: {wrong[0]}" if wrong else None
         return Verdict(self.name, not wrong, detail, score)
-
-    def unsound(self, sandbox: Sandbox) -> str | None:
-        """Return what is wrong with the check itself: its own reference must pass."""
-        if not self.reference:
-            return "it has no reference solution"
-        verdict = self.grade(Answer(content=self.reference), sandbox)
-        return verdict.detail
 
     def _rights(self, sandbox: Sandbox) -> list[Value]:
         if all(test.equals is not msgspec.UNSET or test.raises for test in self.tests):
@@ -92,6 +118,9 @@ class Code(msgspec.Struct, frozen=True, kw_only=True, tag="code"):
             made |= files(text)
         else:
             made = patched(made, code(text, ("diff", "patch")))
+        return self._program_of(made)
+
+    def _program_of(self, made: Mapping[str, str]) -> Program:
         lines = [(test.first, test.value) for test in self.tests]
         return Program(files=made, imports=self.imports, lines=lines)
 

@@ -3,16 +3,20 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Final
 
 import msgspec
 
 from scenarios.checks import Check, tools_of
+from scenarios.code import Code
 from scenarios.form import nearest
 from scenarios.prompts import places
 from scenarios.request import Effort, Message, ScenarioError
+
+BOTH: Final = {".stream": True, ".whole": False}
+"""How the ids of a question end that is asked both ways, and whether it is streamed."""
 
 ROLES: Final = ("system", "developer", "user", "assistant", "tool")
 
@@ -22,6 +26,8 @@ Positive = Annotated[int, msgspec.Meta(ge=1, le=10**9)]
 Tokens = Annotated[int, msgspec.Meta(ge=1, le=10**7)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 Table = dict[str, Any]
+Draw = tuple[int | str, ...]
+"""What a value is drawn from: the ends of a range of whole numbers, or texts."""
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,15 +78,31 @@ class Deadlines(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """One question of a scenario; what is None is the scenario's own."""
+    """One question of a scenario; what is None is the scenario's own.
+
+    `draw` says what each run draws of its seed (`scenarios.draw`). `good` is an answer
+    that passes every check, each of `bad` one that does not: `h2h scenarios check`
+    holds the checks to them.
+    """
 
     id: str
     user: str | None = None
     messages: tuple[Message, ...] | None = None
     values: dict[str, str | int | float] = {}
+    draw: dict[str, Draw] = {}
     max_tokens: Positive | None = None
+    stream: bool | None = None
     tools: tuple[Table, ...] | None = None
+    response_format: Table | None = None
     checks: tuple[Check, ...] = ()
+    good: str | None = None
+    bad: tuple[str, ...] = ()
+
+    @property
+    def question(self) -> str:
+        """Return the id without the end that tells whether it is streamed."""
+        end = next((end for end in BOTH if self.id.endswith(end)), "")
+        return self.id.removesuffix(end)
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -126,8 +148,11 @@ def sealed(scenario: Scenario, where: str) -> Scenario:
     """
     for fault in _faults(scenario):
         raise ScenarioError(f"{where}: {fault}")
+    cases = tuple(
+        msgspec.structs.replace(case, good=None, bad=()) for case in scenario.cases
+    )
     bare = msgspec.structs.replace(
-        scenario, digest="", source="", description="", changes={}
+        scenario, digest="", source="", description="", changes={}, cases=cases
     )
     digest = hashlib.sha256(msgspec.json.encode(bare, order="sorted")).hexdigest()
     return msgspec.structs.replace(scenario, digest=digest)
@@ -136,22 +161,39 @@ def sealed(scenario: Scenario, where: str) -> Scenario:
 def case_faults(scenario: Scenario, case: Case) -> Iterator[str]:
     """Yield what is wrong with one case of a scenario, each with its remedy."""
     yield from _source_faults(scenario, case)
-    wanted = _wanted(scenario, case) - {"text"}
-    for name in sorted(wanted - case.values.keys()):
+    wanted = used_names(scenario, case) - {"text"}
+    if files_of(case):
+        wanted.discard("files")
+    for name in sorted(wanted - case.values.keys() - case.draw.keys()):
         yield f"no value for {{{name}}}; add it to values, or write {{{{{name}}}}}"
     for name in sorted(case.values.keys() - wanted):
         yield f"values.{name} is used nowhere; {nearest(name, wanted or {'no values'})}"
     yield from _tool_faults(scenario, case)
 
 
+def files_of(case: Case) -> Mapping[str, str]:
+    """Return the files that the code checks of a case bring, by path."""
+    return {
+        path: text
+        for check in case.checks
+        if isinstance(check, Code)
+        for path, text in check.files.items()
+    }
+
+
 def checks_of(scenario: Scenario, case_id: str) -> tuple[Check, ...]:
     """Return the checks that every answer to this case is held to, each of one name.
 
     Of several checks of one name the second becomes `name-2`, and so on. Raises
-    ScenarioError for an unknown case.
+    ScenarioError for an unknown case, and for one whose values are not drawn yet.
     """
     if case_id not in scenario.by_id:
         raise ScenarioError(f"scenario {scenario.name} has no case {case_id!r}")
+    if scenario.by_id[case_id].draw:
+        raise ScenarioError(
+            f"scenario {scenario.name}: the values of case {case_id!r} are not drawn; "
+            "take the scenario of the plan"
+        )
     seen: Counter[str] = Counter()
     named = []
     for check in (*scenario.checks, *scenario.by_id[case_id].checks):
@@ -190,7 +232,7 @@ def _session_faults(scenario: Scenario) -> Iterator[str]:
 
 
 def _text_faults(scenario: Scenario) -> Iterator[str]:
-    used = any("text" in _wanted(scenario, case) for case in scenario.cases)
+    used = any("text" in used_names(scenario, case) for case in scenario.cases)
     if used and scenario.prompt.tokens is None:
         yield "{text} stands in the prompt; set prompt.tokens to its length"
     if not used and scenario.prompt.tokens is not None:
@@ -244,7 +286,7 @@ def _tool_faults(scenario: Scenario, case: Case) -> Iterator[str]:
                 yield f"a check expects the tool {word!r}; {remedy}"
 
 
-def _wanted(scenario: Scenario, case: Case) -> set[str]:
+def used_names(scenario: Scenario, case: Case) -> set[str]:
     """Return the placeholders that stand in the templates of a case."""
     if case.messages is not None:
         return set()

@@ -31,8 +31,9 @@ class Html(msgspec.Struct, frozen=True, kw_only=True, tag="html"):
 
     `elements` says how many there are of a tag; `ids` which are there; of each list in
     `words` one stands in the page, in any case of letters; `rows` is how many texts of
-    one length stand one after the other in it (a maze), `dots` how often the commonest
-    sign of such rows that is no wall occurs. Sizes are in bytes.
+    one length stand one after the other in it (a maze), `dots` how often "." occurs in
+    these rows, or their second commonest sign (the commonest is the wall). Sizes are in
+    bytes.
     """
 
     elements: dict[str, Count] = {}
@@ -72,7 +73,8 @@ class Html(msgspec.Struct, frozen=True, kw_only=True, tag="html"):
             return []
         maze = _alike(regex(_ROW, False).findall(page.text))
         signs = sorted((maze.count(sign) for sign in set(maze)), reverse=True)
-        n, dots = maze.count("\n"), signs[1] if len(signs) > 1 else 0
+        n, second = maze.count("\n"), signs[1] if len(signs) > 1 else 0
+        dots = max(maze.count("."), second)
         return [
             (n >= self.rows, f"{n} rows of one length, not {self.rows}"),
             (dots >= self.dots, f"{dots} dots, not {self.dots}"),

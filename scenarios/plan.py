@@ -10,6 +10,7 @@ from collections.abc import Container, Iterator
 import msgspec
 
 from scenarios.content import Scenario
+from scenarios.draw import drawn
 from scenarios.load import Load, steps, times
 from scenarios.request import Arrival, Phase, ScenarioError
 from scenarios.session import case
@@ -28,8 +29,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What decides a run: the scenarios, the providers by name, the load, the salt.
 
     `salt` keeps the prompts of one run apart from those of all others; a resumed
-    run has the salt of the one it resumes. Raises ScenarioError for no scenario or
-    provider, or for one name twice.
+    run has the salt of the one it resumes. Its scenarios have the values that its seed
+    draws. Raises ScenarioError for no scenario or provider, or for one name twice.
     """
 
     scenarios: tuple[Scenario, ...]
@@ -38,7 +39,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     salt: str
 
     def __post_init__(self) -> None:
-        """Refuse a plan that could not be told apart in the rows."""
+        """Refuse a plan that could not be told apart in the rows; draw its values."""
         names = tuple(scenario.name for scenario in self.scenarios)
         for what, given in (("scenario", names), ("provider", self.providers)):
             if not given:
@@ -48,6 +49,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
                 raise ScenarioError(
                     f"{what} {twice[0]!r} is named twice; drop or rename one"
                 )
+        filled = tuple(drawn(scenario, self.seed) for scenario in self.scenarios)
+        msgspec.structs.force_setattr(self, "scenarios", filled)
 
     @property
     def seed(self) -> int:
@@ -114,9 +117,9 @@ def segments(plan: Plan) -> list[Segment]:
                     ramp=step.ramp,
                     duration=duration,
                     n_blocks=n_blocks,
-                    first_block=index * UNCOUNTED_BLOCKS
-                    if _open_ended(load)
-                    else block,
+                    first_block=block
+                    if load.n_blocks is not None
+                    else index * UNCOUNTED_BLOCKS,
                 )
             )
             block += n_blocks or 0
@@ -223,10 +226,6 @@ def plan_hash(plan: Plan) -> str:
         "salt": plan.salt,
     }
     return hashlib.sha256(msgspec.json.encode(decisive, order="sorted")).hexdigest()
-
-
-def _open_ended(load: Load) -> bool:
-    return load.n_blocks is None
 
 
 def _key(plan: Plan, segment: Segment, what: str) -> str:

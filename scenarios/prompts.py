@@ -91,3 +91,19 @@ def fill(template: str, values: Mapping[str, object]) -> str:
         return f"{{{match[1]}}}" if match[1] else str(values[match[2]])
 
     return _PLACE.sub(value, template)
+
+
+def fill_some(template: str, values: Mapping[str, object]) -> str:
+    """Return `template` with the `{name}` of these values replaced, and no other.
+
+    `{{name}}` of one of them becomes `{name}`; what else stands in braces is somebody
+    else's: code has sets, tables and f-strings.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        doubled, name = match[1], match[2]
+        if (doubled or name) not in values:
+            return match[0]
+        return f"{{{doubled}}}" if doubled else str(values[name])
+
+    return _PLACE.sub(value, template)

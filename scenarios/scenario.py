@@ -4,16 +4,18 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 import msgspec
 
-from scenarios import checks
+from scenarios import checks, draw
 from scenarios.checks import Check
 from scenarios.content import (
+    BOTH,
     Ask,
     Case,
     Deadlines,
+    Draw,
     Positive,
     Prompt,
     Scenario,
@@ -32,6 +34,9 @@ LIBRARY: Final = Path(__file__).with_name("library")
 
 OVERRIDES: Final = ("prompt_tokens", "nonce", "gap", "deadlines", "name")
 """What an override may change beside the fields of the request."""
+
+CASE_WISE: Final = ("max_tokens", "stream", "tools", "response_format")
+"""What a case may have of its own, and an override of the request takes from it."""
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -53,9 +58,14 @@ class _CaseTable(msgspec.Struct, frozen=True, kw_only=True):
     user: str | None = None
     messages: tuple[Message, ...] | None = None
     values: dict[str, str | int | float] = {}
+    draw: dict[str, Draw] = {}
     max_tokens: Positive | None = None
+    stream: bool | Literal["both"] | None = None
     tools: tuple[Table, ...] | None = None
+    response_format: Table | None = None
     check: list[Table] = []
+    good: str | None = None
+    bad: tuple[str, ...] = ()
 
 
 class _Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +101,9 @@ def load(name_or_path: str) -> Scenario:
             " (a file must end in .toml or .jsonl)"
         )
     read = _from_jsonl if suffix == ".jsonl" else _from_toml
-    return sealed(read(file_text(path), path), str(path))
+    found = sealed(read(file_text(path), path), str(path))
+    draw.refuse(found, str(path))
+    return found
 
 
 def word(scenario: Scenario) -> str:
@@ -103,9 +115,9 @@ def word(scenario: Scenario) -> str:
 def override(scenario: Scenario, **changes: object) -> Scenario:
     """Return the scenario with other request fields, or others of `OVERRIDES`.
 
-    `max_tokens` and `tools` win over those of single cases; of `deadlines` those that
-    are named change. A `gap` or a deadline may be a number of seconds or a text such
-    as "5m". Raises ScenarioError as `load` does.
+    Those of `CASE_WISE` win over those of single cases; of `deadlines` those that are
+    named change. A `gap` or a deadline may be a number of seconds or a
+    text such as "5m". Raises ScenarioError as `load` does.
     """
     where = f"scenario {scenario.name}"
     known = {*Ask.__struct_fields__, *OVERRIDES}
@@ -142,7 +154,11 @@ def _from_toml(text: str, path: Path) -> Scenario:
     limits = durations(
         file.deadlines, Deadlines.__struct_fields__, f"{path}: deadlines"
     )
-    cases = [_case(table, i, path) for i, table in enumerate(file.case)]
+    cases = [
+        case
+        for i, table in enumerate(file.case)
+        for case in _both_ways(table.get("stream"), _case(table, i, path))
+    ]
     return Scenario(
         name=_stem(path) if file.name is None else file.name,
         version=file.version,
@@ -165,10 +181,25 @@ def _case(table: Table, i: int, path: Path) -> Case:
         user=case.user,
         messages=case.messages,
         values=case.values,
+        draw=case.draw,
         max_tokens=case.max_tokens,
+        stream=case.stream if isinstance(case.stream, bool) else None,
         tools=case.tools,
+        response_format=case.response_format,
         checks=_compiled(case.check, f"{where}.check"),
+        good=case.good,
+        bad=case.bad,
     )
+
+
+def _both_ways(stream: object, case: Case) -> list[Case]:
+    """Return a case, or two if it is to be asked as a stream and as a whole."""
+    if stream != "both":
+        return [case]
+    return [
+        msgspec.structs.replace(case, id=f"{case.id}{end}", stream=streamed)
+        for end, streamed in BOTH.items()
+    ]
 
 
 def _compiled(tables: list[Table], where: str) -> tuple[Check, ...]:
@@ -251,5 +282,5 @@ def _limited(scenario: Scenario, changes: Table, where: str) -> Deadlines:
 
 def _without(case: Case, changes: Table) -> Case:
     # What is asked for on top of a file holds for every case of it.
-    own = {key: None for key in ("max_tokens", "tools") if key in changes}
+    own = {key: None for key in CASE_WISE if key in changes}
     return msgspec.structs.replace(case, **own) if own else case

@@ -1,12 +1,13 @@
 """The requests that session number so-and-so of a scenario makes, turn by turn."""
 
 import random
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
-from scenarios.content import Case, Scenario
+from scenarios.content import Case, Scenario, files_of
 from scenarios.prompts import fill, heading, nonce, text
 from scenarios.request import Message, Phase, Request
 
@@ -31,7 +32,7 @@ def case(
     words = None
     if scenario.prompt.nonce:
         words = nonce(salt, scenario.name, step, phase, index)
-    values: dict[str, object] = dict(chosen.values)
+    values: dict[str, object] = {"files": _shown(files_of(chosen)), **chosen.values}
     if scenario.prompt.tokens:
         values["text"] = text(scenario.prompt.tokens, f"{seed}/{scenario.name}", index)
     requests = (
@@ -53,6 +54,14 @@ def _order(name: str, n: int, seed: int, lap: int) -> tuple[int, ...]:
     order = list(range(n))
     random.Random(f"cases/{seed}/{name}/{lap}").shuffle(order)
     return tuple(order)
+
+
+def _shown(files: Mapping[str, str]) -> str:
+    """Return files as a prompt shows them: each in a block below its path."""
+    return "\n\n".join(
+        f"{path}\n```{path.rpartition('.')[2]}\n{text.rstrip()}\n```"
+        for path, text in files.items()
+    )
 
 
 def _turns(
@@ -89,14 +98,14 @@ def _request(
     return Request(
         messages=tuple(messages),
         max_tokens=chosen.max_tokens or ask.max_tokens,
-        stream=ask.stream,
+        stream=ask.stream if chosen.stream is None else chosen.stream,
         temperature=ask.temperature,
         top_p=ask.top_p,
         stop=ask.stop,
         seed=ask.seed,
         tools=ask.tools if chosen.tools is None else chosen.tools,
         tool_choice=ask.tool_choice,
-        response_format=ask.response_format,
+        response_format=chosen.response_format or ask.response_format,
         effort=ask.effort,
         nonce=words,
     )

@@ -114,6 +114,31 @@ class MinChars(msgspec.Struct, frozen=True, kw_only=True, tag="min_chars"):
         return None if n >= self.chars else f"{n} characters, not {self.chars}"
 
 
+class MaxChars(msgspec.Struct, frozen=True, kw_only=True, tag="max_chars"):
+    """The answer has at most so many characters, space around it apart."""
+
+    chars: Annotated[int, msgspec.Meta(ge=0)]
+    name: str = ""
+
+    def fault(self, answer: Answer) -> str | None:
+        """Return what is wrong, None if nothing is."""
+        n = len(answer.content.strip())
+        return None if n <= self.chars else f"{n} characters, more than {self.chars}"
+
+
+class Finish(msgspec.Struct, frozen=True, kw_only=True, tag="finish"):
+    """The host says that the answer ended for this reason: `stop`, `length`, ..."""
+
+    reason: Text
+    name: str = ""
+
+    def fault(self, answer: Answer) -> str | None:
+        """Return what is wrong, None if nothing is."""
+        said = answer.finish_reason
+        right = said == self.reason
+        return None if right else f"ended by {said!r}, not {self.reason!r}"
+
+
 class Json(msgspec.Struct, frozen=True, kw_only=True, tag="json"):
     """The whole answer is one JSON value; with `keys` an object that has them."""
 

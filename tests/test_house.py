@@ -19,8 +19,8 @@ LOOKS_INTO = {
 
 # A module imports only what stands before it. A name stands for a whole sub-room.
 ORDER = {
-    "scenarios": "request prompts form answer texts calls fences pages inside sandbox "
-    "code own checks content scenario session load plan",
+    "scenarios": "request prompts form answer texts steps calls fences pages inside "
+    "sandbox code own checks content draw scenario proof session load plan",
     "data": "row timeline prices migrations foreign lock statements spool opening "
     "store query ledger export",
     "providers": "outcome reply disguise secret provider usage sse dialect errors "

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from scenarios.checks import Answer, judge
+from scenarios.draw import drawn
 from scenarios.prompts import NONCE_WORDS, WORDS
 from scenarios.request import ScenarioError
 from scenarios.scenario import checks_of, library, load, override
@@ -23,6 +24,17 @@ TOLD = {
     "check_without_text.toml": "check[0]: a contains check needs 'text'; add it",
     "check_wrong_key.toml": "'ignorecase'; did you mean ignore_case?",
     "choice_without_tools.toml": "tool_choice is set without tools; add",
+    "both_ids.toml": "two cases have the id 'a.whole'",
+    "code_untold.toml": "case[0].check[0].tests[0]: nothing says what is right; add",
+    "draw_and_value.toml": "case '1': draw.k: it stands in values too; drop one",
+    "draw_backwards.toml": "draw.k: 9 is not below 2; swap them",
+    "draw_empty.toml": "draw.k: write two whole numbers, such as [2, 9], or a list",
+    "draw_float.toml": "case[0].draw[...][0]: Expected `int | str`, got `float`",
+    "draw_mixed.toml": "draw.k: write two whole numbers",
+    "draw_spoils_check.toml": "regex with {'k': '('}.pattern: RE2 refuses '('",
+    "draw_text.toml": "draw.text: 'text' cannot be drawn; use another word",
+    "draw_three.toml": "draw.k: write two whole numbers",
+    "draw_unused.toml": "draw.k is used nowhere; write {k} in the prompt or a check",
     "empty.jsonl": "holds no case; write",
     "empty_expected.jsonl": ":1: expected",
     "nan_temperature.toml": "request.temperature: Expected `float`",
@@ -40,6 +52,8 @@ TOLD = {
     "same_id.jsonl": ":2: id '1' stands twice",
     "same_id.toml": "two cases have the id 'a'",
     "session_and_user.toml": "drop prompt.user",
+    "steps_after.toml": "check[0].tasks.a.after: no task 'b'; add it, or take it out",
+    "stream_some.toml": "case[0].stream: Invalid enum value 'twice'; use both",
     "two_sources.toml": "user and messages exclude each other; drop one",
     "unknown_check.toml": "check[0]: no check of kind 'contain'; did you mean contains",
     "unknown_effort.toml": "request.effort: Invalid enum value 'hihg'; did you mean",
@@ -61,7 +75,8 @@ def written(tmp_path, text, name="mine.toml"):
 
 
 def asked(scenario, index=0, salt="salt", *, seed=1, phase="measure", step=0):
-    return case(scenario, index, salt=salt, seed=seed, phase=phase, step=step)
+    made = drawn(scenario, seed)
+    return case(made, index, salt=salt, seed=seed, phase=phase, step=step)
 
 
 def last_user(request):
@@ -95,7 +110,7 @@ def test_a_bad_file_gives_one_line_with_file_and_key(name):
             "pin",
             "no scenario named 'pin'; did you mean ping? (a file must end in .toml",
         ),
-        ("zzzz", "use cache-pair, chat-10k, chat-1k, json-object, ping, tool-call"),
+        ("zzzz", "use cache-pair, chat-10k, chat-1k, "),
         ("no/such.toml", "no/such.toml: cannot be read: No such file"),
         ("./ping", "a scenario file is .toml or .jsonl"),
         ("nul\0.toml", "cannot be read"),
@@ -119,7 +134,8 @@ def test_deep_nesting_is_no_traceback(tmp_path):
 
 def test_the_library_holds_what_it_promises():
     wanted = {"ping", "chat-1k", "chat-10k", "cache-pair", "tool-call", "json-object"}
-    assert wanted <= set(library())
+    wanted |= {"code-unit", "repo-task", "tool-fidelity", "json-mode", "params"}
+    assert wanted | {"repeat", "plan", "oneshot-app"} <= set(library())
     for name in library():
         scenario = load(name)
         assert scenario.name == name
