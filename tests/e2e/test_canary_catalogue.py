@@ -119,7 +119,9 @@ async def test_no_fault_brings_a_key_out(
         (tmp_path / "asked.toml").write_text(ASKED)
         job = JOB.format(url=server.base_url, dialect=dialect)
         (tmp_path / "job.toml").write_text(job)
-        n = len(host.scripts) + 20  # some scripts swallow a request of their own
+        # Some scripts swallow a request of their own, and on a busy machine some
+        # requests are late before they are sent.
+        n = len(host.scripts) + 150
         status, said = await asyncio.to_thread(ran, tmp_path, n, level)
     monkeypatch.chdir(tmp_path)
     for verb in READING:

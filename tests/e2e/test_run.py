@@ -485,10 +485,10 @@ def test_each_row_has_the_deadlines_that_were_in_force_for_its_scenario(
         for row in desk.rows("select scenario, deadlines from requests")
     }
     assert found == {
-        "own": {"connect": 3, "headers": 5, "first_token": 300, "token_gap": 0.25,
+        "own": {"connect": 7, "headers": 5, "first_token": 300, "token_gap": 0.25,
                 "total": 70},
         "ping": {"connect": 7, "headers": 60, "first_token": 30, "token_gap": 60,
-                 "total": 60},
+                 "total": 70},
     }  # fmt: skip
 
 
