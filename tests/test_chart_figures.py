@@ -56,6 +56,15 @@ def test_an_ecdf_has_each_share_with_its_wilson_interval(metric):
     assert np.isclose(at_last, low).any()
 
 
+def test_answers_without_the_figure_are_left_out_and_counted():
+    found = timings(("a",), n=20)
+    found += [timing(50 + n, provider="a", stream_label="not_streamed", e2e_ms=9.0)
+              for n in range(5)]  # fmt: skip
+    plot = drawn("ttft-ecdf", subject_of(found, run_row(("a",))))[0]
+    assert in_colour(plot.lines, 0)[0].get_ydata()[-1] == 1
+    assert "(5 ok answers without it are left out)" in plot.get_xlabel()
+
+
 @pytest.mark.parametrize("log", [False, True])
 def test_a_thinned_staircase_is_exact_to_a_pixel(log):
     many = np.sort(np.random.default_rng(1).lognormal(5, 1, 100_000))

@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from compare.judge.frame import Segment
-from compare.show.kinds import KINDS, Kind
+from compare.show.kinds import COMPARED, KINDS, Kind
 from compare.show.page import page, save
 from compare.show.panel import Panel, cast
 from compare.show.placing import settle
@@ -22,7 +22,7 @@ from compare.show.subject import Subject
 from compare.show.theme import LIGHT, THEMES, Theme, rc
 from compare.show.words import plain
 
-__all__ = ["FORMATS", "KINDS", "ChartError", "draw", "drawable", "write"]
+__all__ = ["COMPARED", "FORMATS", "KINDS", "ChartError", "draw", "drawable", "write"]
 
 FORMATS = ("png", "svg", "pdf")
 MOST_PANELS = 6

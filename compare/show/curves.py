@@ -82,7 +82,9 @@ def _ecdf(figure: Figure, spec: SubplotSpec, panel: Panel, metric: str) -> None:
     scale(plot, "x", drawn)
     plot.set_ylim(0, 1.04)
     plot.yaxis.set_major_formatter(PERCENT)
-    plot.set_xlabel(AXES[metric])
+    blank = sum(host.counts.n_ok for host in panel.hosts) - len(drawn)
+    less = f"\n({blank:,} ok answers without it are left out)" if blank else ""
+    plot.set_xlabel(AXES[metric] + less)
     plot.set_ylabel("requests answered by then")
     return None
 

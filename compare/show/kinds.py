@@ -72,6 +72,9 @@ def _lacks_contrasts(subject: Subject) -> str | None:
     return "there are no two hosts with enough answers in the same blocks"
 
 
+COMPARED = "contrasts"
+"""The kind that needs a comparison: the others are drawn without."""
+
 NO_FIRST = "no answer has a time to first token"
 NO_LAST = "no request was ok"
 BAND = "band: 95 % interval of the share at each time, one at a time (Wilson)"
@@ -94,7 +97,7 @@ KINDS: dict[str, Kind] = {
         note=f"{ENDS} · {BAND}",
         lacks=_needs("e2e", NO_LAST),
     ),
-    "contrasts": Kind(
+    COMPARED: Kind(
         title="Hosts against the reference",
         says="ratios of medians to the reference with their intervals and verdicts",
         paint=forest.forest,

@@ -74,6 +74,9 @@ def per_accepted(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
     last.tick_params(labelleft=False, length=0)
     last.grid(visible=False, axis="y")
     for plot in (first, last):
+        if not plot.patches:
+            plot.set_xticks([])  # numbers on an empty axis would be invented
+            continue
         low, high = plot.get_xlim()
         plot.set_xlim(0, high + 0.45 * (high - min(low, 0)))
         plot.xaxis.set_major_locator(MaxNLocator(5))
