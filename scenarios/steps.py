@@ -1,6 +1,7 @@
 """The check of a plan: its steps are numbered, depend on what came, and add up."""
 
 from collections.abc import Mapping
+from itertools import accumulate
 from typing import Annotated
 
 import msgspec
@@ -85,7 +86,9 @@ class Steps(msgspec.Struct, frozen=True, kw_only=True, tag="steps"):
 
     def _fault_of_times(self, plan: "_Plan") -> str | None:
         spans = [(each.start, each.start + each.minutes) for each in plan.steps]
-        busiest = max(sum(a <= at < b for a, b in spans) for at, _ in spans)
+        # At one moment what ends comes before what begins.
+        turns = sorted(turn for a, b in spans for turn in ((a, 1), (b, -1)))
+        busiest = max(accumulate(turn for _, turn in turns))
         if busiest > self.workers:
             return f"{busiest} steps at one moment, more than {self.workers}"
         end = max(b for _, b in spans)

@@ -1,11 +1,12 @@
 """`h2h scenarios check`: checks that are wrong are found, with their case and place."""
 
 import json
+import sys
 
 import pytest
 
 from compare.cli.main import main
-from scenarios import sandbox
+from scenarios import sandbox, texts
 from scenarios.proof import flaws
 from scenarios.sandbox import NoSandboxError, find
 from scenarios.scenario import load
@@ -220,3 +221,15 @@ def test_init_writes_a_scenario_whose_checks_hold(h2h, tmp_path, monkeypatch):
     assert load("other.toml").digest == scenario.digest
     if h2h("scenarios", "check", "regression.toml")[0] != 3:
         assert list(flaws(scenario, range(3))) == []
+
+
+def test_without_the_extra_the_list_goes_on_and_the_check_ends_with_3(h2h, monkeypatch):
+    texts._validator.cache_clear()
+    monkeypatch.setitem(sys.modules, "jsonschema_rs", None)
+    status, out, err = h2h("scenarios", "--json")
+    assert status == 0
+    assert "ping" in {each["name"] for each in json.loads(out)}
+    assert "head-to-head[quality]" in err
+    status, _, err = h2h("scenarios", "check", "tool-fidelity")
+    assert status == 3
+    assert "install head-to-head[quality]" in err

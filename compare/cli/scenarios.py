@@ -22,9 +22,17 @@ def scenarios(context: click.Context, as_json: bool) -> None:
     if context.invoked_subcommand is not None:
         return
     from compare.show import tables
+    from scenarios.request import ScenarioError
     from scenarios.scenario import library, load
 
-    found = [load(name) for name in library()]
+    found, lacking = [], []
+    for name in library():
+        try:
+            found.append(load(name))
+        except ScenarioError as error:  # it takes an extra that is not installed
+            lacking.append(str(error))
+    if lacking:
+        click.echo("\n".join(lacking), err=True)
     if as_json:
         print_json([_facts(scenario) for scenario in found])
         return
@@ -96,6 +104,11 @@ def check(names: tuple[str, ...], seeds: int, as_json: bool) -> int:
             wrong = list(flaws(scenario, range(seeds)))
         except NoSandboxError as error:
             raise SetupError(f"scenario {scenario.name}: {error}") from None
+        except ImportError:
+            raise SetupError(
+                f"scenario {scenario.name}: to hold tool calls to their schemas needs "
+                "jsonschema-rs; install head-to-head[quality]"
+            ) from None
         if not as_json:
             _say(scenario, wrong)
         found.append(
