@@ -154,9 +154,9 @@ def frame_of(event: bytes) -> Frame | None:
     start, end = event[:begin], event[begin + len(text) :]
     # The text might stand somewhere else too: put another there, and look.
     probed = plain_chunk(start + _PROBE.encode() + end)
-    if probed is None or probed.choices[0].delta != msgspec.structs.replace(
-        PlainDelta(), **{name: _PROBE}
-    ):
+    if probed is None or _only_text(probed.choices[0].delta) != name:
+        return None
+    if getattr(probed.choices[0].delta, name) != _PROBE:
         return None
     return Frame(start, end, chunk, _FIELDS[name])
 
