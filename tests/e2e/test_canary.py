@@ -335,7 +335,16 @@ async def test_every_verb_keeps_the_key_in(tmp_path, monkeypatch, capfdbinary):
 
     assert not in_folder(tmp_path)
     made = {path.suffix for path in tmp_path.rglob("*") if path.is_file()}
-    assert {".html", ".png", ".svg", ".pdf", ".csv", ".jsonl", ".markdown", ".parquet"} <= made
+    assert {
+        ".html",
+        ".png",
+        ".svg",
+        ".pdf",
+        ".csv",
+        ".jsonl",
+        ".markdown",
+        ".parquet",
+    } <= made
 
 
 def harmless(verb, status, said):
