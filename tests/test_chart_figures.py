@@ -6,13 +6,13 @@ import matplotlib as mpl
 import msgspec
 import numpy as np
 import pytest
-from made import HOSTS, run_row, subject_of, timing, timings
+from made import HOSTS, more_of, run_row, subject_of, timing, timings
 
 from compare.judge.accepted import accepted
 from compare.judge.frame import Segment
 from compare.judge.stats import quantile, share_interval
 from compare.judge.tally import values
-from compare.show import charts
+from compare.show import charts, verdicts
 from compare.show.curves import PLACES, thinned
 from compare.show.kinds import KINDS
 from compare.show.theme import LIGHT, rc
@@ -54,6 +54,15 @@ def test_an_ecdf_has_each_share_with_its_wilson_interval(metric):
     assert band[:, 1].max() == pytest.approx(high)
     at_last = band[np.isclose(band[:, 0], times[-1]), 1]
     assert np.isclose(at_last, low).any()
+
+
+def test_answers_without_the_figure_are_left_out_and_counted():
+    found = timings(("a",), n=20)
+    found += [timing(50 + n, provider="a", stream_label="not_streamed", e2e_ms=9.0)
+              for n in range(5)]  # fmt: skip
+    plot = drawn("ttft-ecdf", subject_of(found, run_row(("a",))))[0]
+    assert in_colour(plot.lines, 0)[0].get_ydata()[-1] == 1
+    assert "(5 ok answers without it are left out)" in plot.get_xlabel()
 
 
 @pytest.mark.parametrize("log", [False, True])
@@ -103,7 +112,7 @@ def test_failures_move_the_open_mark_of_a_percentile():
 
 def test_a_forest_has_every_contrast_and_its_verdict():
     subject = subject_of(timings(n=60, fail={"zai": 0.1}), compared=True)
-    plot, side = drawn("contrasts", subject)
+    plot, _, side = drawn("contrasts", subject)
     found = {(c.metric, c.provider): c for c in subject.comparison.contrasts}
     labels, said = ticks(plot), ticks(side)
     start = labels.index("end to end")
@@ -113,7 +122,7 @@ def test_a_forest_has_every_contrast_and_its_verdict():
         assert said[n].startswith(
             f"{each.estimate:.2f} ({each.low:.2f} to {each.high:.2f})"
         )
-        assert each.verdict is None or said[n].endswith(each.verdict)
+        assert each.verdict is None or each.verdict in said[n]
         line = next(
             line
             for line in plot.lines
@@ -228,16 +237,34 @@ def test_gaps_are_the_stored_ones_and_stalls_are_counted():
     assert stood in legend.get_texts()[0].get_text()
 
 
+def test_rows_that_came_since_are_not_drawn():
+    found = timings(("a",), n=20)
+    later = more_of([*found, timing(99, ttft_ms=1.0)])
+    subject = subject_of(found, run_row(("a",)))
+    gaps = msgspec.structs.replace(subject, more=later).gaps
+    assert list(gaps["gap_max_ns"]) == list(subject.gaps["gap_max_ns"])
+
+
+@pytest.mark.parametrize("started_at", ["long ago", "9999-12-31T23:59:59+00:00"])
+def test_a_start_that_no_calendar_has_is_said(started_at):
+    run = run_row(("a",), started_at=started_at)
+    plot = drawn("calendar", subject_of(list(probe(days=2)), run))[0]
+    assert "when the run started is not known" in words(plot)
+    drawn("hour-of-week", subject_of(list(probe(days=2)), run))
+
+
 def test_cost_and_speed_are_the_summaries_and_the_frontier_is_dashed():
     subject = subject_of(timings(n=20))
     plot = drawn("cost-speed", subject)[0]
     summaries = [subject.summaries[SEGMENT, host] for host in HOSTS]
     for n, each in enumerate(summaries):
-        mark = next(line for line in in_colour(plot.lines, n))
+        bar, mark = in_colour(plot.lines, n)
+        ends = (each.e2e_p50.low, each.e2e_p50.high)
+        assert tuple(bar.get_ydata()) == pytest.approx(ends)
         assert mark.get_xdata()[0] == pytest.approx(each.cost_per_1k_usd)
         assert mark.get_ydata()[0] == pytest.approx(each.e2e_p50.value)
     # The first host is cheapest and fastest here: the others are beaten.
-    hollow = [in_colour(plot.lines, n)[0].get_markerfacecolor() for n in range(3)]
+    hollow = [in_colour(plot.lines, n)[1].get_markerfacecolor() for n in range(3)]
     assert hollow == [LIGHT.hosts[0], LIGHT.paper, LIGHT.paper]
 
 
@@ -363,3 +390,23 @@ def test_what_we_did_ourselves_is_no_outage():
     plot = drawn("calendar", subject_of(rows, run))[0]
     assert len(plot.patches) == 12
     assert len(plot.lines) == 12  # dots: nothing that the host answers for
+
+
+def test_a_forest_has_the_caveats_of_what_it_shows():
+    job = {"providers": [{"name": "zai", "extra_body": {"x": 1}}]}
+    run = run_row(job=json.dumps(job))
+    subject = subject_of(timings(n=60, fail={"zai": 0.1}), run, compared=True)
+    plot, foot, side = drawn("contrasts", subject)
+    told = words(foot)
+    assert any("zai: " in line and "requests failed" in line for line in told)
+    assert any("extra_body" in line for line in told)
+    comparison = subject.comparison
+    marks = verdicts.marked(comparison.notes, comparison.contrasts)
+    line = ticks(side)[ticks(plot).index("end to end") + 2]
+    (mine,) = [
+        marks[n]
+        for n, each in enumerate(comparison.contrasts)
+        if (each.metric, each.provider) == ("e2e", "zai")
+    ]
+    assert mine.strip()
+    assert line.endswith(f"[{mine.strip()}]")

@@ -170,11 +170,11 @@ def test_boxes_keep_to_the_floors():
     assert len(few.collections[0].get_offsets()) == 10
     median = axes_of("latency-box", timings(("a",), n=11), hosts=("a",))[0]
     assert not median.patches
-    assert len(median.lines) == 1
+    assert len(median.lines) == 2  # with its interval
     box = axes_of("latency-box", timings(("a",), n=24), hosts=("a",))[0]
     assert len(box.patches) == 1
     whiskers = axes_of("latency-box", timings(("a",), n=130), hosts=("a",))[0]
-    assert len(whiskers.lines) == 3
+    assert len(whiskers.lines) == 4
 
 
 def test_cost_names_the_hosts_it_cannot_place():
@@ -263,6 +263,12 @@ def test_nothing_leaves_the_page(kind):
     assert box.y0 >= -0.01
     assert box.x1 <= width + 0.01
     assert box.y1 <= height + 0.01
+
+
+def test_more_hosts_than_a_picture_holds_are_refused():
+    hosts = [f"h{n}" for n in range(500)]
+    with pytest.raises(ChartError, match="500 hosts in 1 panels are more than"):
+        draw("percentiles", subject_of([timing(provider="h0")], run_row(hosts)), "png")
 
 
 def test_files_are_named_for_run_and_kind_and_are_private(tmp_path):

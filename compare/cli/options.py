@@ -101,10 +101,10 @@ def write_charts(
     on stderr. UsageError for an unknown kind and a file that is there already.
     """
     from compare.cli.reading import drawn_from
-    from compare.show.charts import ChartError, drawable, write
+    from compare.show.charts import COMPARED, ChartError, drawable, write
 
-    found = drawn_from(db, run)
     chosen = list(kinds)
+    found = drawn_from(db, run, compared=not chosen or COMPARED in chosen)
     if not kinds:
         chosen, why = drawable(found)
         if why:

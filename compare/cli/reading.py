@@ -103,12 +103,14 @@ def comparison(
     return across(found[0], found[1], chosen, objectives=wanted, anyway=anyway)
 
 
-def drawn_from(db: Path, text: str) -> "Subject":
-    """Return what charts of a run are drawn of, with the comparison of its hosts."""
+def drawn_from(db: Path, text: str, *, compared: bool = True) -> "Subject":
+    """Return what charts of a run are drawn of, if need be with its comparison."""
     from compare.judge.comparable import Incomparable
     from compare.show.subject import subject
 
     found = judged(db, text)
+    if not compared:
+        return subject(found)
     try:
         return subject(found, comparison([found]))
     except Incomparable as error:

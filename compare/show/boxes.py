@@ -87,7 +87,9 @@ def _box(plot: Axes, y: int, host: Host, found: Floats, ink: str) -> None:
         plot.plot([low, high], [y, y], color=host.colour, lw=1, zorder=1.5)
         plot.plot([low, high], [y, y], "|", color=host.colour, markersize=8)
     if n >= floor_of(0.5):
-        middle = percentile(found, 0.5)
+        middle, each = percentile(found, 0.5), quantile(found, 0.5)
+        if each.low is not None and each.high is not None:
+            plot.plot([each.low, each.high], [y - 0.27] * 2, color=ink, lw=1.4)
         plot.plot([middle, middle], [y - 0.27, y + 0.27], color=ink, lw=2)
         plot.text(middle, y - 0.31, number(middle), ha="center", va="bottom", size=8.5)
 

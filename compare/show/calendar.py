@@ -52,6 +52,10 @@ SHARES = {
 """The classes of success shares, best first, with the least share of each."""
 
 
+LAST_YEAR, LONGEST = 9_000, 10 * 366 * DAY_S
+"""Beyond these a file from elsewhere holds no moments that a calendar could show."""
+
+
 def hour_of_week(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
     """Draw the median time to first token, and what was ok, by hour of the week."""
     n = len(panel.hosts)
@@ -101,10 +105,9 @@ def calendar(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
     plot.set_title(panel.title)
     _key(figure, below, panel.theme)
     begun = began(panel.subject.run.started_at)
-    at = _moments(panel)
-    if begun is None or not len(at):
-        why = why_nothing(panel.hosts, "e2e") if begun else "its start is not known"
-        return empty(plot, why, panel.theme)
+    at, why = _moments(panel), _lacks(panel.subject, 0.0, "")
+    if begun is None or why or not len(at):
+        return empty(plot, why or why_nothing(panel.hosts, "e2e"), panel.theme)
     first, each, n = _cells(begun, at)
     asked = []
     for y, host in enumerate(panel.hosts):
@@ -138,12 +141,20 @@ def lacks_hours(subject: Subject) -> str | None:
 
 
 def _lacks(subject: Subject, least: float, words: str) -> str | None:
-    if began(subject.run.started_at) is None:
+    begun = began(subject.run.started_at)
+    if begun is None or begun.year > LAST_YEAR:
         return "when the run started is not known"
+    lasted = _lasted(subject)
+    if lasted > LONGEST:
+        return "its moments span more than ten years"
+    return None if lasted >= least else f"the run lasted less than {words}"
+
+
+def _lasted(subject: Subject) -> float:
+    """Return the seconds from the first request to the last."""
     at = moments(subject.frame, np.arange(len(subject.frame)))
     known = at[~np.isnan(at)]
-    lasted = float(known.max() - known.min()) if len(known) else 0.0
-    return None if lasted >= least else f"the run lasted less than {words}"
+    return float(known.max() - known.min()) if len(known) else 0.0
 
 
 def _by_hour(panel: Panel, host: Host, begun: dt.datetime) -> Periods:

@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from compare.judge.frame import Segment
-from compare.show.kinds import KINDS, Kind
+from compare.show.kinds import COMPARED, KINDS, Kind
 from compare.show.page import page, save
 from compare.show.panel import Panel, cast
 from compare.show.placing import settle
@@ -22,10 +22,12 @@ from compare.show.subject import Subject
 from compare.show.theme import LIGHT, THEMES, Theme, rc
 from compare.show.words import plain
 
-__all__ = ["FORMATS", "KINDS", "ChartError", "draw", "drawable", "write"]
+__all__ = ["COMPARED", "FORMATS", "KINDS", "ChartError", "draw", "drawable", "write"]
 
 FORMATS = ("png", "svg", "pdf")
 MOST_PANELS = 6
+HIGHEST = 380.0
+"""Inches: a picture of 65,536 pixels is the largest that can be written."""
 
 _SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,79}", re.ASCII)
 
@@ -91,6 +93,11 @@ def write(
 def _figure(kind: Kind, subject: Subject, theme: Theme) -> Figure:
     drawn = _panels(kind, subject, theme)
     heights = [kind.height(panel) for panel in drawn[:MOST_PANELS]]
+    if sum(heights) > HIGHEST:
+        raise ChartError(
+            f"{len(subject.hosts):,} hosts in {len(heights)} panels are more than a "
+            "picture holds; draw a run of fewer"
+        )
     notes = _notes(kind, subject, len(drawn))
     figure = page(kind.title, subject.run, notes, sum(heights), theme)
     grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)

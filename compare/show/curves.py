@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 
-from compare.judge.frame import Floats
+from compare.judge.frame import Floats, Ints
 from compare.judge.stats import share_interval
 from compare.show.panel import Host, Panel
 from compare.show.parts import (
@@ -55,6 +55,15 @@ def thinned(ordered: Floats, low: float, high: float, *, log: bool) -> Floats:
     return np.unique(np.append(ordered[last[last >= 0]], ordered[[0, -1]]))
 
 
+def band(plot: Axes, host: Host, at: Floats, part: Ints, n: int) -> None:
+    """Draw the 95 % interval of the share `part` / `n` at each place of a staircase."""
+    last = len(at) - 1
+    some = np.unique(np.linspace(0, last, min(len(at), BANDS)).round().astype(int))
+    ends = np.array([share_interval(int(part[k]), n) for k in some], dtype=np.float64)
+    plot.fill_between(at[some], ends[:, 0], ends[:, 1], step="post", lw=0, alpha=0.16,
+                      color=host.colour)  # fmt: skip
+
+
 def _ecdf(figure: Figure, spec: SubplotSpec, panel: Panel, metric: str) -> None:
     above, below = stack(spec, HEIGHT, legend_height(panel))
     plot = figure.add_subplot(above)
@@ -73,7 +82,9 @@ def _ecdf(figure: Figure, spec: SubplotSpec, panel: Panel, metric: str) -> None:
     scale(plot, "x", drawn)
     plot.set_ylim(0, 1.04)
     plot.yaxis.set_major_formatter(PERCENT)
-    plot.set_xlabel(AXES[metric])
+    blank = sum(host.counts.n_ok for host in panel.hosts) - len(drawn)
+    less = f"\n({blank:,} ok answers without it are left out)" if blank else ""
+    plot.set_xlabel(AXES[metric] + less)
     plot.set_ylabel("requests answered by then")
     return None
 
@@ -82,19 +93,7 @@ def _curve(plot: Axes, host: Host, ordered: Floats, at: Floats) -> None:
     # Failures are in the denominator: a host that fails never reaches 100 %.
     n = len(ordered) + host.counts.n_failed
     below = np.searchsorted(ordered, at, side="right")
-    some = np.unique(
-        np.linspace(0, len(at) - 1, min(len(at), BANDS)).round().astype(int)
-    )
-    bands = np.array([share_interval(int(below[k]), n) for k in some], dtype=np.float64)
     look = {"color": host.colour, "ls": host.line, "lw": 1.8}
     plot.step([at[0], *at], [0, *(below / n)], where="post", **look)
-    plot.fill_between(
-        at[some],
-        bands[:, 0],
-        bands[:, 1],
-        step="post",
-        color=host.colour,
-        alpha=0.16,
-        lw=0,
-    )
+    band(plot, host, at, below, n)
     plot.plot(at[-1], below[-1] / n, host.marker, color=host.colour, markersize=6)

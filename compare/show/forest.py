@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import msgspec
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
@@ -11,8 +12,9 @@ from compare.judge.contrast import FASTER, NO_DIFFERENCE, SLOWER
 from compare.judge.frame import Segment
 from compare.judge.pair import Contrast, base
 from compare.show.panel import Host, Panel
-from compare.show.parts import empty
+from compare.show.parts import below_it, empty, foot_height, stack
 from compare.show.theme import Theme
+from compare.show.verdicts import letter, marked
 from compare.show.words import percent, plain
 
 WORDS = {
@@ -26,6 +28,9 @@ WORDS = {
 """The metrics that are drawn, in this order: of all of them less is better."""
 
 LINE = 0.24
+MOST = 6
+"""At most so many caveats are told."""
+
 MARKS = {FASTER: "<", SLOWER: ">"}
 TICKS = (
     100, 10, 0.1, 0.01, 5, 2, 0.5, 0.2, 50, 20, 0.05, 0.02, 3, 1.5, 0.75, 1.25, 0.9,
@@ -34,28 +39,40 @@ TICKS = (
 """Round ratios, those that are kept first where there is no room for all."""
 
 
+class Line(msgspec.Struct, frozen=True):
+    """A line of the forest: a heading, or a contrast with its caveats' letters."""
+
+    label: str
+    contrast: Contrast | None = None
+    marks: str = ""
+
+
 def forest(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
     """Draw each ratio to the reference with its interval, coloured by its verdict."""
-    plot = figure.add_subplot(spec)
+    lines, told = _lines(panel), _caveats(panel)
+    above, below = stack(spec, _height(lines), foot_height(told))
+    plot = figure.add_subplot(above)
     plot.set_title(panel.title)
-    rows = _rows(panel)
-    drawn = [each for _, each in rows if each is not None and each.estimate]
+    below_it(figure, below, told, panel.theme)
+    drawn = [
+        each.contrast for each in lines if each.contrast and each.contrast.estimate
+    ]
     if not drawn:
         return empty(plot, why_no_contrast(panel), panel.theme)
     plot.axvline(1, color=panel.theme.ink, lw=1)
-    for y, (_, each) in enumerate(rows):
-        if each is not None:
-            _ratio(plot, y, each, panel.theme)
+    for y, line in enumerate(lines):
+        if line.contrast is not None:
+            _ratio(plot, y, line.contrast, panel.theme)
         else:
             plot.axhline(y, color=panel.theme.grid, lw=0.6)
-    plot.set_ylim(len(rows) - 0.4, -0.6)
-    plot.set_yticks(range(len(rows)), [label for label, _ in rows], size=8.5)
-    for (_, each), text in zip(rows, plot.get_yticklabels(), strict=True):
-        text.set_fontweight("normal" if each is not None else "bold")
+    plot.set_ylim(len(lines) - 0.4, -0.6)
+    plot.set_yticks(range(len(lines)), [line.label for line in lines], size=8.5)
+    for line, text in zip(lines, plot.get_yticklabels(), strict=True):
+        text.set_fontweight("normal" if line.contrast is not None else "bold")
     plot.grid(visible=False, axis="y")
     plot.tick_params(axis="y", length=0)
     _axis(plot, drawn)
-    _said(plot, rows, panel.theme)
+    _said(plot, lines, panel.theme)
     names = {host.name: _label(host) for host in panel.hosts}
     reference = names.get(drawn[0].reference, "the reference")
     plot.set_xlabel(f"ratio to {reference}\n(to the left: faster or cheaper)")
@@ -64,7 +81,7 @@ def forest(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
 
 def forest_height(panel: Panel) -> float:
     """Return the inches that a panel of contrasts takes."""
-    return 0.9 + LINE * max(len(_rows(panel)), 4)
+    return _height(_lines(panel)) + foot_height(_caveats(panel))
 
 
 def why_no_contrast(panel: Panel) -> str:
@@ -79,23 +96,56 @@ def why_no_contrast(panel: Panel) -> str:
     return "too few blocks in which both hosts answered"
 
 
-def _rows(panel: Panel) -> list[tuple[str, Contrast | None]]:
+def _height(lines: Sequence[Line]) -> float:
+    return 0.9 + LINE * max(len(lines), 4)
+
+
+def _lines(panel: Panel) -> list[Line]:
     """Return the lines of a panel: a metric's name, then its hosts' contrasts."""
-    comparison = panel.subject.comparison
-    found = comparison.contrasts if comparison else []
-    mine = [
-        each for each in found if Segment(each.scenario, each.step) in panel.segments
-    ]
+    mine = _contrasts(panel)
     names = {host.name: host for host in panel.hosts}
-    rows: list[tuple[str, Contrast | None]] = []
+    lines: list[Line] = []
     for metric, words in WORDS.items():
-        group = [each for each in mine if base(each.metric) == metric]
-        if not group or (metric == "ttfa" and _same(group, mine)):
+        group = [(each, marks) for each, marks in mine if base(each.metric) == metric]
+        found = [each for each, _ in group]
+        if not group or (metric == "ttfa" and _same(found, [each for each, _ in mine])):
             continue
-        depth = group[0].metric.partition("(")[2].rstrip(")")
-        rows.append((f"{words} {depth}".rstrip(), None))
-        rows += [(_label(names[c.provider]), c) for c in group if c.provider in names]
-    return rows
+        depth = found[0].metric.partition("(")[2].rstrip(")")
+        lines.append(Line(f"{words} {depth}".rstrip()))
+        lines += [
+            Line(_label(names[each.provider]), each, marks)
+            for each, marks in group
+            if each.provider in names
+        ]
+    return lines
+
+
+def _contrasts(panel: Panel) -> list[tuple[Contrast, str]]:
+    """Return a panel's contrasts, with the letters that `h2h compare` gives them."""
+    comparison = panel.subject.comparison
+    if comparison is None:
+        return []
+    marks = marked(comparison.notes, comparison.contrasts)
+    return [
+        (each, marks.get(n, "").strip())
+        for n, each in enumerate(comparison.contrasts)
+        if Segment(each.scenario, each.step) in panel.segments
+    ]
+
+
+def _caveats(panel: Panel) -> list[str]:
+    """Return the caveats of a panel's contrasts that are drawn, by their letters."""
+    comparison = panel.subject.comparison
+    drawn = [line.contrast for line in _lines(panel) if line.contrast is not None]
+    if comparison is None:
+        return []
+    told = [
+        f"{letter(n).strip()}  {plain(note.text, 150)}"
+        for n, note in enumerate(comparison.notes)
+        if (note.hosts or note.metrics) and any(note.spoils(each) for each in drawn)
+    ]
+    more = len(told) - MOST
+    return told[:MOST] + ([f"and {more} more caveats"] if more > 0 else [])
 
 
 def _same(group: Sequence[Contrast], all_of_them: Sequence[Contrast]) -> bool:
@@ -153,22 +203,21 @@ def _ticks(low: float, high: float) -> list[float]:
     return sorted(kept)
 
 
-def _said(
-    plot: Axes, rows: Sequence[tuple[str, Contrast | None]], theme: Theme
-) -> None:
+def _said(plot: Axes, lines: Sequence[Line], theme: Theme) -> None:
     """Write each ratio with its interval and verdict at the right of its line."""
     side = plot.twinx()
     side.set_ylim(plot.get_ylim())
-    side.set_yticks(range(len(rows)), [_words(each) for _, each in rows], size=8)
+    side.set_yticks(range(len(lines)), [_words(each) for each in lines], size=8)
     side.tick_params(axis="y", length=0)
     side.grid(visible=False)
     side.spines[:].set_visible(False)
-    for (_, each), text in zip(rows, side.get_yticklabels(), strict=True):
-        if each is not None:
-            text.set_color(_colour(each, theme))
+    for line, text in zip(lines, side.get_yticklabels(), strict=True):
+        if line.contrast is not None:
+            text.set_color(_colour(line.contrast, theme))
 
 
-def _words(each: Contrast | None) -> str:
+def _words(line: Line) -> str:
+    each = line.contrast
     if each is None:
         return ""
     if each.estimate is None:
@@ -179,4 +228,6 @@ def _words(each: Contrast | None) -> str:
         span = f" ({each.low:.2f} to {each.high:.2f})"
     below = each.below_floor and each.verdict == NO_DIFFERENCE
     verdict = "below the bench's floor" if below else each.verdict or ""
-    return f"{each.estimate:.2f}{span} n={each.n_blocks:,} {verdict}".rstrip()
+    marks = f"[{line.marks}]" if line.marks else ""
+    parts = (f"{each.estimate:.2f}{span}", f"n={each.n_blocks:,}", verdict, marks)
+    return " ".join(part for part in parts if part)

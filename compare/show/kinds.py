@@ -72,6 +72,9 @@ def _lacks_contrasts(subject: Subject) -> str | None:
     return "there are no two hosts with enough answers in the same blocks"
 
 
+COMPARED = "contrasts"
+"""The kind that needs a comparison: the others are drawn without."""
+
 NO_FIRST = "no answer has a time to first token"
 NO_LAST = "no request was ok"
 BAND = "band: 95 % interval of the share at each time, one at a time (Wilson)"
@@ -94,14 +97,15 @@ KINDS: dict[str, Kind] = {
         note=f"{ENDS} · {BAND}",
         lacks=_needs("e2e", NO_LAST),
     ),
-    "contrasts": Kind(
+    COMPARED: Kind(
         title="Hosts against the reference",
         says="ratios of medians to the reference with their intervals and verdicts",
         paint=forest.forest,
         height=forest.forest_height,
         note="median of a host / of the reference, in the blocks that both answered · "
-        "bar: 95 % interval · filled: a verdict, corrected for the number of hosts; "
-        "open: none",
+        "bar: 95 % interval (bootstrap over blocks; from 20,000 on a large-sample "
+        "formula) · filled: a verdict, corrected for the number of hosts; open: none · "
+        "[a]: caveats, as h2h compare has them",
         lacks=_lacks_contrasts,
     ),
     "percentiles": Kind(
@@ -118,8 +122,8 @@ KINDS: dict[str, Kind] = {
         says="each answer's times, and the middle half of them",
         paint=boxes.latency_box,
         height=_rows,
-        note="dot: one answer · bar: median (from 11 answers) · box: middle half "
-            "(from 24) · whiskers: 5 % to 95 % (from 130)",
+        note="dot: one answer · T: median (from 11 answers) and its 95 % interval · "
+        "box: middle half (from 24) · whiskers: 5 % to 95 % (from 130)",
         lacks=_needs("e2e", NO_LAST),
     ),
     "throughput": Kind(
@@ -155,7 +159,7 @@ KINDS: dict[str, Kind] = {
         paint=streams.gaps,
         height=lambda panel: 3.1 + legend_height(panel, lines=True),
         note="gaps are between events that carried output: a chunk may hold "
-        "several tokens · of ok answers only",
+        "several tokens · of ok answers only · band: 95 % interval (Wilson)",
         lacks=streams.lacks_gaps,
     ),
     "errors": Kind(
@@ -171,7 +175,8 @@ KINDS: dict[str, Kind] = {
         says="what 1,000 requests cost against the median time of one",
         paint=money.cost_speed,
         height=money.cost_speed_height,
-        note="dashed, filled marks: hosts that no other beats in both respects",
+        note="dashed, filled marks: hosts that no other beats in both respects · "
+        "upright bar: 95 % interval of the median",
         priced=True,
         lacks=money.lacks_prices,
     ),

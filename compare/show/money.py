@@ -28,8 +28,12 @@ def cost_speed(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
     best = [points[n] for n in front]
     plot.step([x for _, x, _ in best], [y for _, _, y in best], where="post",
               color=muted, lw=1, ls="--", zorder=1.5)  # fmt: skip
+    ends: list[float] = []
     for n, (host, x, y) in enumerate(points):
         fill = host.colour if n in front else panel.theme.paper
+        bar = _interval(panel, host)
+        plot.plot([x] * len(bar), bar, color=host.colour, lw=1.2)
+        ends += bar
         plot.plot(x, y, host.marker, color=host.colour, mfc=fill, markersize=8)
         plot.annotate(
             f"{host.label}\n{host.facts}",
@@ -42,7 +46,7 @@ def cost_speed(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
             bbox={"fc": panel.theme.paper, "ec": "none", "alpha": 0.75, "pad": 0.5},
         ).set_in_layout(False)
     _around(plot, "x", [x for _, x, _ in points])
-    _around(plot, "y", [y for _, _, y in points])
+    _around(plot, "y", [*(y for _, _, y in points), *ends])
     plot.set_xlabel("USD per 1,000 requests (to the left: cheaper)")
     plot.set_ylabel("end to end, median (ms)\n(lower: faster)")
     return None
@@ -70,6 +74,9 @@ def per_accepted(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
     last.tick_params(labelleft=False, length=0)
     last.grid(visible=False, axis="y")
     for plot in (first, last):
+        if not plot.patches:
+            plot.set_xticks([])  # numbers on an empty axis would be invented
+            continue
         low, high = plot.get_xlim()
         plot.set_xlim(0, high + 0.45 * (high - min(low, 0)))
         plot.xaxis.set_major_locator(MaxNLocator(5))
@@ -141,6 +148,14 @@ def _cost_points(panel: Panel) -> tuple[list[tuple[Host, float, float]], list[st
         else:
             points.append((host, each.cost_per_1k_usd, each.e2e_p50.value))
     return points, missing
+
+
+def _interval(panel: Panel, host: Host) -> list[float]:
+    """Return the ends of a median's interval, none where they are not bounded."""
+    each = panel.summary(host)
+    if each is None or each.e2e_p50.low is None or each.e2e_p50.high is None:
+        return []
+    return [each.e2e_p50.low, each.e2e_p50.high]
 
 
 def _around(plot: Axes, which: str, found: list[float]) -> None:

@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter
 
 from compare.judge.depth import events_of
 from compare.judge.frame import Floats, Ints
-from compare.show.curves import thinned
+from compare.show.curves import band, thinned
 from compare.show.panel import Host, Panel
 from compare.show.parts import (
     empty,
@@ -180,7 +180,9 @@ def _exceedance(plot: Axes, panel: Panel, columns: Sequence[Floats]) -> None:
         if not len(ordered):
             continue
         at = thinned(ordered, *ends, log=log)
-        beyond = 1 - np.searchsorted(ordered, at, side="right") / len(ordered)
+        more = len(ordered) - np.searchsorted(ordered, at, side="right")
+        beyond = more / len(ordered)
+        band(plot, host, at, more, len(ordered))
         plot.step([at[0], *at], [1.0, *beyond], where="post", color=host.colour,
                   ls=host.line, lw=1.6)  # fmt: skip
         half = len(at) // 2

@@ -95,9 +95,14 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Return each row's median and longest gap between chunks, in ms."""
         found = {name: np.full(len(self.frame), np.nan) for name in GAPS}
         for batch in self.more(("seq", *GAPS), None):
-            rows = np.searchsorted(self.frame.seq, np.array(batch[0]))
+            seq = np.array(batch[0])
+            rows = np.searchsorted(self.frame.seq, seq)
+            # A run that goes on may have more rows by now than were judged.
+            known = rows < len(self.frame)
+            known[known] = self.frame.seq[rows[known]] == seq[known]
             for name, column in zip(GAPS, batch[1:], strict=True):
-                found[name][rows] = np.array(column, dtype=np.float64) / 1e6
+                ms = np.array(column, dtype=np.float64) / 1e6
+                found[name][rows[known]] = ms[known]
         return found
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
-from matplotlib.ticker import NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 from compare.judge.knee import knee
 from compare.judge.sample import Goodput, goodput
@@ -150,7 +150,8 @@ def _finish(panel: Panel, plots: Sequence[Axes]) -> None:
     share.set_ylabel("ok")
     for plot in (tokens, good, first):
         if any(np.isfinite(line.get_ydata()).any() for line in plot.lines):
-            plot.set_ylim(bottom=0)
+            plot.set_ylim(0, 1.1 * plot.get_ylim()[1])  # room for a ring
+            plot.yaxis.set_major_formatter(FuncFormatter(lambda at, _: f"{at:,.6g}"))
             plot.tick_params(labelbottom=False)
         else:
             empty(plot, _why(plot is tokens), panel.theme)
