@@ -42,7 +42,7 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
     """A table as texts; the first cell of a row says what it is about.
 
     The columns numbered in `words` are no figures. `marks` are the letters of the
-    caveats of each row, empty where the table has none. `notes` stand below it.
+    caveats of each row's verdict, empty where there is none. `notes` stand below.
     """
 
     title: str
