@@ -57,6 +57,10 @@ types: $(VENV)/.dev  ## mypy, strict
 bench: $(VENV)/.dev  ## what the bench itself costs, as ratios (needs gcc)
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.load
+	$(BIN)/python -m benchmarks.schedule
+	$(BIN)/python -m benchmarks.schedule 200 --hosts 3
+	$(BIN)/python -m benchmarks.beside
+	$(BIN)/python -m benchmarks.fleet
 	$(BIN)/python -m benchmarks.judge
 
 fuzz: $(VENV)/.fuzz  ## break the decoders: many more examples, then FUZZ_SECONDS=180 by coverage
