@@ -57,6 +57,10 @@ types: $(VENV)/.dev  ## mypy, strict
 bench: $(VENV)/.dev  ## what the bench itself costs, as ratios (needs gcc)
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.load
+	$(BIN)/python -m benchmarks.schedule
+	$(BIN)/python -m benchmarks.schedule 200 --hosts 3
+	$(BIN)/python -m benchmarks.beside
+	$(BIN)/python -m benchmarks.fleet
 	$(BIN)/python -m benchmarks.judge
 	$(BIN)/python -m benchmarks.charts
 	$(BIN)/python -m benchmarks.report

@@ -1,8 +1,9 @@
 """What the store costs its loop: `python -m benchmarks.beside [CORE ...]`.
 
-A loop makes 4,000 rows a second, four each ms at a moment of its own. Printed is by how
-many ms these moments were late where the store takes the rows, where nobody does, and
-the difference; in turn, on the given cores (by default core 0 alone, then all).
+A loop makes 4,000 rows a second, four each ms at a moment of its own. For half a second
+the store takes them, for the next nobody does, and so on. Printed is by how many ms the
+moments were late, the median of the windows of either kind, and the difference: on the
+given cores, each alone, or on core 0 and then on all.
 """
 
 import asyncio
@@ -24,58 +25,64 @@ from data.store import Store
 from providers.alarm import Alarm
 
 MS = 1_000_000
-SECONDS = 4
+WINDOW_MS = 500
+PAIRS = 24
 ROWS_A_MS = 4
-ROUNDS = 3
+
+Spread = dict[str, float]
 
 
-async def lags(take: Callable[[Row], None]) -> list[float]:
-    """Return how late each ms came, in ms."""
-    alarm, over = Alarm(), asyncio.Event()
-    found: list[float] = []
-    start = perf_counter_ns()
+async def window(alarm: Alarm, first: int, take: Callable[[Row], None]) -> Spread:
+    """Return by how much each ms of a window was late, in ms."""
+    over, late, start = asyncio.Event(), [], perf_counter_ns()
 
     def moment() -> None:
-        number = len(found) + 1
-        found.append((perf_counter_ns() - start) / MS - number)
+        number = len(late) + 1
+        late.append((perf_counter_ns() - start) / MS - number)
         for row in range(ROWS_A_MS):
-            take(a_row(number * ROWS_A_MS + row))
-        if number < SECONDS * 1000:
+            take(a_row(first + number * ROWS_A_MS + row))
+        if number < WINDOW_MS:
             alarm.call_at(start + (number + 1) * MS, moment)
         else:
             over.set()
 
     alarm.call_at(start + MS, moment)
+    await over.wait()
+    return spread(late) or {}
+
+
+async def windows(store: Store) -> tuple[list[Spread], list[Spread]]:
+    """Return the windows in which the store took the rows, and the others."""
+    kept, thrown = [], []
+    alarm = Alarm()
     with calm():
-        await over.wait()
+        for number in range(PAIRS):
+            first = number * WINDOW_MS * ROWS_A_MS * 2
+            kept.append(await window(alarm, first, store.emit))
+            await asyncio.to_thread(store.flush)
+            thrown.append(await window(alarm, first, lambda _: None))
     alarm.close()
-    return found
-
-
-def with_store() -> dict[str, float]:
-    """Return the lags where the store takes the rows."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Store.open(Path(folder) / "h2h.db") as store,
-    ):
-        return spread(uvloop.run(lags(store.emit))) or {}
-
-
-def alone() -> dict[str, float]:
-    """Return the lags where the rows are thrown away."""
-    return spread(uvloop.run(lags(lambda _: None))) or {}
+    return kept, thrown
 
 
 def main() -> None:
-    """Compare both in turn."""
+    """Measure on each set of cores."""
     given = [{int(core)} for core in sys.argv[1:]]
     for cores in given or [{0}, set(range(os.cpu_count() or 1))]:
         os.sched_setaffinity(0, cores)
-        pairs = [(with_store(), alone()) for _ in range(ROUNDS)]
-        added = median(a["p99"] - b["p99"] for a, b in pairs)
-        for kept, thrown in pairs:
-            print(f"cores {sorted(cores)}: late by ms {kept}, without store {thrown}")
-        print(f"cores {sorted(cores)}: the store adds {added:.2f} ms to the p99")
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            Store.open(Path(folder) / "h2h.db") as store,
+        ):
+            both = uvloop.run(windows(store))
+        kept, thrown = ([median(w[q] for w in ws) for q in ("p50", "p99")]
+                        for ws in both)  # fmt: skip
+        print(
+            f"cores {sorted(cores)}: late by {kept[0]:.2f} / {kept[1]:.2f} ms "
+            f"(p50 / p99), without a store {thrown[0]:.2f} / {thrown[1]:.2f}: "
+            f"the store adds {kept[1] - thrown[1]:.2f} ms to the p99",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
