@@ -5,6 +5,7 @@ from time import process_time
 
 import pytest
 from byteserver import arrival, chunk, event, provider
+from growth import growth
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -122,5 +123,4 @@ def test_time_grows_with_the_reads_and_no_faster(name):
         reader.close(n)
         return process_time() - begun
 
-    cost(500)
-    assert cost(24_000) < 30 * max(cost(2_000), 2e-3)
+    assert growth(cost, 2_000, 24_000) < 30

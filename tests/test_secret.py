@@ -10,6 +10,7 @@ from urllib.parse import quote, quote_plus
 
 import msgspec
 import pytest
+from growth import growth
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -161,7 +162,7 @@ def test_looking_for_a_key_in_disguise_takes_linear_time():
         redact("C A N A R Y " * n, [Secret(ODD)])
         return process_time() - begun
 
-    assert cost(20_000) < 12 * max(cost(5_000), 0.01)
+    assert growth(cost, 5_000, 20_000) < 10
 
 
 @pytest.mark.parametrize(
