@@ -175,6 +175,8 @@ def _gaps(panel: Panel, host: Host, name: str) -> Floats:
 
 def _exceedance(plot: Axes, panel: Panel, columns: Sequence[Floats]) -> None:
     drawn = joined(columns)
+    if not len(drawn):  # of a file from elsewhere: a longest gap and no median one
+        return
     ends, log = (float(drawn.min()), float(drawn.max())), spans_decades(drawn)
     for host, ordered in zip(panel.hosts, columns, strict=True):
         if not len(ordered):
