@@ -42,7 +42,7 @@ demo: $(VENV)/.run  ## compare three simulated hosts and draw the result
 	@$(BIN)/h2h demo
 
 test: lint types  ## lint, type-check and test
-	$(BIN)/python -m pytest -n 2 -m "not real"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not real"
 
 real: $(VENV)/.real  ## test against a real model behind a real llama.cpp server
 	$(BIN)/python -m pytest -m real tests/real

@@ -301,7 +301,9 @@ SENDING = [
 READING = [
     ["runs"], ["runs", "--json"], ["show"], ["show", "--json"],
     ["compare", "latest"], ["compare", "latest", "--json"],
-    *(["chart", "--format", form, "-o", form] for form in ("png", "svg", "pdf")),
+    ["chart", "--format", "svg", "-o", "svg"],
+    *(["chart", "latest", "errors", "--format", form, "-o", form]
+      for form in ("png", "pdf")),
     *(["export", "--format", form, "-o", f"rows.{form}"]
       for form in ("csv", "jsonl", "markdown", "parquet")),
     ["report"], ["export"], ["export", "--csv-raw"], ["export", "--format", "jsonl"],
