@@ -11,6 +11,7 @@ from fakes import NS, Hosts, VirtualClock, virtually
 from compare.run.brake import DRAIN_S
 from compare.run.budget import Budget
 from compare.run.engine import Engine
+from compare.run.fuse import VAIN
 from compare.run.gate import Ceiling
 from compare.run.sender import AHEAD_NS
 from providers.outcome import Blame, Outcome
@@ -416,6 +417,44 @@ def test_when_every_host_is_out_a_counted_plan_is_told_and_a_timed_one_ends():
     hosts = keyless(0, "ab")
     results, _ = run(plan_of(("a", "b"), duration=3600.0), hosts)
     assert len(results) == len(hosts.log) == 10
+
+
+def failing(answers=lambda number: False):
+    """Return hosts that fail at once, but for the requests that are answered."""
+
+    class Failing(Hosts):
+        number = 0
+
+        async def send(self, arrival, start=None):
+            reply = await super().send(arrival, start)
+            self.number += 1
+            good = answers(self.number)
+            outcome = Outcome.OK if good else Outcome.HTTP_ERROR
+            return msgspec.structs.replace(reply, outcome=outcome)
+
+    return Failing(0.001)
+
+
+def test_hosts_that_fail_at_once_are_not_asked_as_fast_as_we_can():
+    results, engine = run(plan_of(("a", "b"), duration=600.0), failing())
+
+    assert engine.stopped == "vain"
+    assert VAIN <= len(results) <= VAIN + 2
+
+
+@pytest.mark.parametrize(
+    ("load", "answers"),
+    [
+        ({"rates": (100.0,), "duration": 30.0}, lambda number: False),
+        ({"max_requests": 2_500}, lambda number: number % VAIN == 0),
+    ],
+    ids=["open loop", "an answer between"],
+)
+def test_failures_alone_stop_neither_a_schedule_nor_a_run_with_answers(load, answers):
+    results, engine = run(plan_of(("a",), **load), failing(answers))
+
+    assert engine.stopped is None
+    assert len(results) > 2 * VAIN
 
 
 def test_a_host_that_is_out_holds_neither_a_ceiling_nor_money():

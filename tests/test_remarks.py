@@ -54,6 +54,7 @@ def test_what_was_withheld_is_counted_by_host_and_told_once():
 @pytest.mark.parametrize(
     ("stopped", "codes"),
     [("budget", ["budget_reached"]), ("threshold", ["threshold_failed"]),
+     ("vain", ["no_answers"]),
      ("interrupted", []), (None, [])],
 )  # fmt: skip
 def test_why_a_run_ended_early_is_told(stopped, codes):

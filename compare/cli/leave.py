@@ -48,8 +48,14 @@ def leave(
         return 4
     if stopped == "threshold":
         click.echo("stopped: a threshold has surely failed", err=True)
+    if stopped == "vain":
+        click.echo(
+            "stopped: 1,000 requests in a row got no answer from any host; "
+            f"h2h run --resume {ready.run_id} goes on",
+            err=True,
+        )
     invalid = judged is not None and judged.validity == "invalid"
-    if invalid and stopped in {None, "threshold"}:
+    if invalid and stopped in {None, "threshold", "vain"}:
         click.echo("the run is invalid: the reasons stand above its table", err=True)
         return 4
     return EXITS[stopped] if stopped in EXITS else 0 if held else EXITS["threshold"]

@@ -14,6 +14,10 @@ EARLY = {
         code="budget_reached",
         text="its budget was reached: not all of the plan was sent",
     ),
+    "vain": Reason(
+        code="no_answers",
+        text="1,000 requests in a row got no answer: not all of the plan was sent",
+    ),
     "threshold": Reason(
         code="threshold_failed", text="a threshold failed: not all of the plan was sent"
     ),

@@ -188,7 +188,7 @@ def _versions(key: str) -> bool:
 def _timed_out(plan: Plan, record: RunRow) -> bool:
     """Return whether a run came to its end by its duration: then that was its plan."""
     codes = {reason.get("code") for reason in json.loads(record.reasons)}
-    early = codes & {"budget_reached", "threshold_failed"}
+    early = codes & {"budget_reached", "no_answers", "threshold_failed"}
     ended = record.status == "done" and not early
     return ended and plan.load.duration is not None and not plan.load.rates
 

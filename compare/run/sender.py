@@ -8,7 +8,7 @@ import msgspec
 from compare.run.brake import NS, Brake
 from compare.run.budget import Budget
 from compare.run.clock import Clock
-from compare.run.fuse import Fuse
+from compare.run.fuse import VAIN, Fuse
 from compare.run.gate import Ceiling, Gate
 from providers.outcome import BLAME, Blame, Flag, Outcome
 from providers.reply import Reply
@@ -209,6 +209,8 @@ class Sender:
             if gate is not None:
                 gate.leave()
         self.fuse.note(arrival.provider, reply.outcome)
+        if self.fuse.vain >= VAIN and segment.rate is None:
+            self._brake.stop("vain")
         self._emit(
             Result(
                 arrival=arrival,
