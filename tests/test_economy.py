@@ -48,6 +48,15 @@ def test_unchecked_answers_are_accepted_and_unpriced_ones_have_no_cost():
     assert (nothing.n_accepted, nothing.usd.value) == (0, None)
 
 
+def test_answers_whose_checks_are_not_made_yet_are_in_no_figure():
+    answer = {"e2e_ms": 1000.0, "cost_usd": 0.002}
+    found = [timing(n, **answer, passed=int(n < 15)) for n in range(20)]
+    waiting = [timing(n, **answer, passed=None) for n in range(20, 60)]
+    each = accepted(*of_all([*found, *waiting]))
+    assert (each.n, each.n_accepted, each.n_unchecked) == (20, 15, 40)
+    assert each.usd == accepted(*of_all(found)).usd
+
+
 def test_the_interval_of_a_cost_per_accepted_answer_covers_the_truth():
     draw = random.Random(3)
     truth, inside = 0.002 / 0.8, 0

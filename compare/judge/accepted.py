@@ -28,14 +28,16 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     """How many answers were accepted, and what each of them took.
 
     `n` is ok + failed. Accepted is what passed its checks; where no answer was checked
-    (`checked` False) every ok one. `usd` and `seconds` are what all n requests were
-    charged and lasted, over the accepted ones. A request lasts until its last token, a
-    failed one until its end.
+    (`checked` False) every ok one. Of `n_unchecked` answers it is not known whether they
+    would pass: they are in none of the figures. `usd` and `seconds` are what the n
+    requests were charged and lasted, over the accepted ones. A request lasts until its
+    last token, a failed one until its end.
     """
 
     n: int
     n_accepted: int
     checked: bool
+    n_unchecked: int
     usd: Per
     seconds: Per
 
@@ -45,6 +47,8 @@ def accepted(frame: Frame, rows: Ints) -> Accepted:
     rows = rows[frame.judged[rows]]
     ok, passed = frame.ok[rows], frame.figures["passed"][rows]
     checked = bool((~np.isnan(passed[ok])).any())
+    waiting = ok & np.isnan(passed) & checked
+    rows, ok, passed = rows[~waiting], ok[~waiting], passed[~waiting]
     good = ok & (passed == 1) if checked else ok
     sent, end = frame.figures["sent_s"][rows], frame.figures["end_s"][rows]
     lasted = np.where(ok, frame.figures["e2e"][rows] / 1e3, end - sent)
@@ -54,6 +58,7 @@ def accepted(frame: Frame, rows: Ints) -> Accepted:
         n=len(rows),
         n_accepted=int(good.sum()),
         checked=checked,
+        n_unchecked=int(waiting.sum()),
         usd=_per(np.where(unpriced, np.nan, cost), good),
         seconds=_per(lasted, good),
     )

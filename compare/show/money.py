@@ -128,6 +128,8 @@ def _of_accepted(panel: Panel, found: list[Accepted]) -> list[str]:
         if not host.counts.n_ok:
             how = "ok"
         line = f"{host.label}: {each.n_accepted:,} of {each.n:,} {how}"
+        if each.n_unchecked:
+            line += f"; {each.n_unchecked:,} not checked and not in it"
         if each.usd.n_unknown and each.usd.value is not None:
             line += f"; {each.usd.n_unknown:,} failed ones of unknown cost not in it"
         told.append(line)
