@@ -28,10 +28,10 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     """How many answers were accepted, and what each of them took.
 
     `n` is ok + failed. Accepted is what passed its checks; where no answer was checked
-    (`checked` False) every ok one. Of `n_unchecked` answers it is not known whether they
-    would pass: they are in none of the figures. `usd` and `seconds` are what the n
-    requests were charged and lasted, over the accepted ones. A request lasts until its
-    last token, a failed one until its end.
+    (`checked` False) every ok one. Of `n_unchecked` answers it is not known whether
+    they would pass: they are in none of the figures. `usd` and `seconds` are what the
+    n requests were charged and lasted, over the accepted ones. A request lasts until
+    its last token, a failed one until its end.
     """
 
     n: int
