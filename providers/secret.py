@@ -5,6 +5,7 @@ import binascii
 import html
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NoReturn
@@ -137,9 +138,20 @@ def hide(text: str, secrets: Iterable[Secret]) -> str:
     return _hidden(text, tuple(secrets))
 
 
+_SHAPELESS = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Mn"})
+
+
 @lru_cache(maxsize=256)
 def _hidden(text: str, secrets: tuple[Secret, ...]) -> str:
     """Do what `hide` does: hosts name one model, or make one error, again and again."""
+    found = _masked(text, secrets)
+    # Who shows a text leaves out what has no shape, and so would join a key's parts.
+    seen = "".join(c for c in found if unicodedata.category(c) not in _SHAPELESS)
+    shown = found if seen == found else _masked(seen, secrets)
+    return found if shown == seen else shown
+
+
+def _masked(text: str, secrets: tuple[Secret, ...]) -> str:
     text = mask(text, forms(secrets))
     for secret in secrets:
         text = secret.masked(text)

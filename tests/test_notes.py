@@ -194,6 +194,13 @@ def test_two_runs_of_unlike_things_are_refused():
     }
 
 
+def test_a_size_in_a_tag_is_another_model_and_a_route_is_not():
+    assert family("qwen3:0.6b") != family("qwen3:32b") != family("qwen3")
+    assert family("x/qwen3:32b") == family("qwen3:32b-q4_K_M") == "qwen3:32b"
+    assert family("x/qwen3:free") == family("qwen3:nitro") == "qwen3"
+    assert family("mixtral:8x7b") != family("mixtral:8x22b")
+
+
 def test_a_quantisation_is_the_same_family_and_a_version_is_not():
     assert family("glm-5.2") == family("z-ai/glm-5.2") == family("zai-org/GLM-5.2-FP8")
     assert family("glm-5.2") != family("glm-5.1")

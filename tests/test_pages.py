@@ -13,8 +13,9 @@ from compare.judge.frame import of
 from compare.judge.gates import judge_gates
 from compare.judge.grammar import parse
 from compare.judge.pair import CONTRASTED
-from compare.show import sheets
+from compare.show import pictures, sheets
 from compare.show.cells import METRICS
+from compare.show.charts import ChartError
 from compare.show.facts import DEFINITIONS
 from compare.show.pictures import Gallery, gallery
 from compare.show.report import Source, report
@@ -249,6 +250,20 @@ def test_the_same_rows_give_the_same_page_under_two_megabytes():
     assert pages[0] == pages[1]
     assert 100_000 < len(pages[0].encode()) < 2_000_000
     assert not re.search(r"(src|href)=[\"'](?!#|data:image/png)", pages[0])
+
+
+def test_a_chart_that_cannot_be_drawn_is_left_out_and_named(monkeypatch):
+    def draw(kind, *args):
+        if kind == "errors":
+            raise ChartError("1,118 hosts are more than a picture holds")
+        return pictures_draw(kind, *args)
+
+    pictures_draw = pictures.draw
+    monkeypatch.setattr(pictures, "draw", draw)
+    found = judged()
+    made = gallery([subject(found, compared(found))])
+    assert made.left_out["errors"] == "1,118 hosts are more than a picture holds"
+    assert len(made.charts) > 3
 
 
 def test_charts_for_which_there_is_no_room_are_named():

@@ -14,6 +14,7 @@ from growth import growth
 from hypothesis import given
 from hypothesis import strategies as st
 
+from compare.show.words import plain
 from providers.provider import Provider
 from providers.secret import MASK, Secret, forms, mask, redact
 
@@ -172,3 +173,10 @@ def test_no_text_of_a_host_makes_the_search_for_disguises_slow(key, text):
     begun = process_time()
     redact(text, [Secret(key)])
     assert process_time() - begun < 1  # seconds where time grows with the square
+
+
+@pytest.mark.parametrize("between", ["\0", "\u200b", "\ufeff", "\u00ad", "\u2028"])
+def test_a_key_whose_parts_would_be_joined_when_it_is_shown_is_found(between):
+    told = redact(f"no: {between.join(ODD)} is wrong", [Secret(ODD)])
+    assert plain(told) == "no: *** is wrong"
+    assert redact(f"a{between}b", [Secret(ODD)]) == f"a{between}b"

@@ -74,6 +74,21 @@ def test_goodput_is_of_all_that_was_attempted():
     assert goodput(frame, every[:0], {"ttft": 1.0}).share is None
 
 
+def test_what_was_cut_off_after_it_missed_an_objective_is_not_good():
+    rows = [timing(n, ttft_ms=100.0, e2e_ms=300.0) for n in range(10)]
+    cut = {"outcome": "interrupted", "blame": "client", "e2e_ms": None, "sent_s": 1.0}
+    rows += [
+        timing(10, **cut, ttft_ms=None, end_s=31.0),  # 30 s without a token
+        timing(11, **cut, ttft_ms=None, end_s=1.2),  # it might have come in time
+        timing(12, **cut, ttft_ms=100.0, end_s=31.0),  # its first token did
+    ]
+    frame = of(rows)
+    every = frame.rows(frame.segments[0], "ourtoken")
+    assert goodput(frame, every, {"ttft": 400.0}).n == 11
+    assert goodput(frame, every, {"e2e": 1000.0}).n == 12
+    assert goodput(frame, every, {"e2e": 1000.0}).n_good == 10
+
+
 def test_a_summary_states_what_it_can_and_nothing_else():
     each = summarise([timing(n, ttft_ms=float(n)) for n in range(20)])[0]
     assert each.ttft_p50.value == 9.5

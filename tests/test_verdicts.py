@@ -53,6 +53,15 @@ def test_the_sentence_says_how_much_and_what_is_not_known():
     assert verdicts.headline(invalid) == ["No verdict: the run is invalid."]
 
 
+def test_the_sentence_does_not_praise_the_answers_of_a_host_that_fails():
+    rows = timings(("a", "b"), n=60, fail={"b": 0.3})
+    (line,) = verdicts.headline(within(judged(rows, ("a", "b"))))
+    assert " of its requests failed." in line
+    few = timings(("a", "b"), n=60, fail={"b": 1.0})
+    (line,) = verdicts.headline(within(judged(few, ("a", "b"))))
+    assert line.endswith("but 100 % of its requests failed.")
+
+
 def test_each_scenario_and_step_has_a_sentence():
     rows = timings(n=20) + timings(n=20, step=1, first=100)
     found = verdicts.headline(within(judged(rows)))

@@ -10,6 +10,7 @@ from compare.judge.blocks import blocks_of
 from compare.judge.frame import Frame, Segment
 from data import prices
 
+_SIZE = re.compile(r"[0-9][0-9.x]*[bm]\b")
 _VARIANT = re.compile(r"[-_](fp8|fp4|nvfp4|mxfp4|int8|int4|bf16|awq|gptq|gguf)$")
 
 
@@ -68,8 +69,9 @@ def family(model: str) -> str:
     for price in prices.load():
         if price.model_id.lower() == model.lower() and price.model_family:
             return price.model_family.lower()
-    name = model.lower().rpartition("/")[2].partition(":")[0]
-    return _VARIANT.sub("", name)
+    name, _, tag = model.lower().rpartition("/")[2].partition(":")
+    size = _SIZE.match(tag)  # `qwen3:32b`; other tags (`:free`) say how it is served
+    return _VARIANT.sub("", name) + (f":{size[0]}" if size else "")
 
 
 def _asked(frame: Frame, segment: Segment, host: str) -> Mapping[str, str]:

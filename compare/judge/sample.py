@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 import numpy as np
 
-from compare.judge.frame import Floats, Frame, Ints, Segment
+from compare.judge.frame import Bools, Floats, Frame, Ints, Segment
 from compare.judge.stats import Quantile, adjusted, quantile, share_interval
 
 LOWER_IS_BETTER = frozenset(
@@ -96,7 +96,8 @@ def sample(frame: Frame, segment: Segment, host: str, metric: str) -> Sample:
 def goodput(frame: Frame, rows: Ints, objectives: Mapping[str, float]) -> Goodput:
     """Return how many of some rows met every objective (ms by metric).
 
-    Errors, timeouts, truncated and empty answers are not good.
+    Errors, timeouts, truncated and empty answers are not good, nor is what we cut off
+    after it had missed an objective.
     """
     ok = rows[frame.ok[rows]]
     met = np.ones(len(ok), dtype=np.bool_)
@@ -106,6 +107,7 @@ def goodput(frame: Frame, rows: Ints, objectives: Mapping[str, float]) -> Goodpu
         unknown |= np.isnan(figure)
         met &= figure <= most  # never true of NaN
     n, good = int(frame.judged[rows].sum()), int(met.sum())
+    n += int(_too_late(frame, rows, objectives).sum())
     low, high = share_interval(good, n)
     span = span_of(frame, rows)[1]
     return Goodput(
@@ -118,6 +120,17 @@ def goodput(frame: Frame, rows: Ints, objectives: Mapping[str, float]) -> Goodpu
         n_censored=int(frame.censored[rows].sum()),
         per_s=good / span if span else None,
     )
+
+
+def _too_late(frame: Frame, rows: Ints, objectives: Mapping[str, float]) -> Bools:
+    """Return which rows were cut off when it was sure that they would not be good."""
+    cut = frame.censored[rows]
+    lasted = (frame.figures["end_s"][rows] - frame.figures["sent_s"][rows]) * 1e3
+    late = np.zeros(len(rows), dtype=np.bool_)
+    for metric in objectives.keys() & {"ttft", "ttfa", "e2e"}:
+        open_ = np.isnan(frame.figures[metric][rows]) | (metric == "e2e")
+        late |= open_ & (lasted > objectives[metric])
+    return cut & late
 
 
 def span_of(frame: Frame, rows: Ints) -> tuple[float | None, float | None]:

@@ -5,7 +5,7 @@ from functools import partial
 
 import msgspec
 
-from compare.show.charts import KINDS, draw, drawable
+from compare.show.charts import KINDS, ChartError, draw, drawable
 from compare.show.inline import Inline, inline
 from compare.show.subject import Subject
 from compare.show.words import named
@@ -32,7 +32,11 @@ def gallery(subjects: Sequence[Subject], room: int = ROOM) -> Gallery:
         kinds, lacking = drawable(subject)
         made.left_out.update(lacking)
         for kind in kinds:
-            chart = _drawn(kind, subject, f"chart{n}-{len(made.charts)}")
+            try:
+                chart = _drawn(kind, subject, f"chart{n}-{len(made.charts)}")
+            except ChartError as error:
+                made.left_out[kind] = str(error)
+                continue
             room -= len(chart.light) + len(chart.dark)
             if room < 0:
                 made.left_out[kind] = "the page has no room for it"

@@ -20,6 +20,9 @@ TAILS = ("ratio_of_p90", "ratio_of_p95", "ratio_of_means")
 WHERE = {"ttft": "to the first token", "e2e": "end to end"}
 """The metrics of the sentence."""
 
+MANY = 0.01
+"""The share of failed requests from which on the sentence speaks of them."""
+
 
 def comparison(found: Comparison) -> Group:
     """Return a whole comparison for a terminal of 80 columns."""
@@ -47,10 +50,24 @@ def headline(found: Comparison) -> list[str]:
     for scenario, step in keys:
         group = [c for c in found.contrasts if (c.scenario, c.step) == (scenario, step)]
         hosts = dict.fromkeys((c.provider, c.reference) for c in group)
-        told = "; ".join(_of_host(group, *pair) for pair in hosts)
+        told = "; ".join(
+            _of_host(group, *pair) + _failing(found, pair[0], scenario, step)
+            for pair in hosts
+        )
         where = segment(scenario, step, several=steps)
         lines.append(f"{where}: {told}.")
     return lines or [_nothing(found)]
+
+
+def _failing(found: Comparison, host: str, scenario: str, step: int | None) -> str:
+    """Return what a verdict on the answers of a host would leave out: who got none."""
+    for each in found.summaries:
+        if (each.provider, each.scenario, each.step) == (host, scenario, step):
+            n = each.tally.n_ok + each.tally.n_failed
+            share = each.tally.n_failed / n if n else 0.0
+            if share > MANY:
+                return f", but {percent(share)} of its requests failed"
+    return ""
 
 
 def _nothing(found: Comparison) -> str:
