@@ -73,18 +73,12 @@ async def conduct(
             stopped, health = await desk.spread(origin, limit_nusd)
         else:
             monitor = monitor or Monitor()
-            stopped = await attend(
-                run,
-                desk.keep,
-                origin=origin,
-                limit_nusd=limit_nusd,
-                ready=desk.begin,
-                drive=drive,
-                monitor=monitor,
-            )
+            stopped = await desk.attend(origin, limit_nusd, drive, monitor)
             health = monitor.health()
         if stopped not in STATUS:
-            await asyncio.to_thread(grade, run, store, graded or (lambda _: None))
+            told = graded or (lambda _: None)
+            whole = await asyncio.to_thread(grade, run, store, told, desk.interrupted)
+            stopped = stopped if whole else "interrupted"
     finally:
         health = _whole(health, after)
         verdict = _judged(judge, health, desk.tally.lost_workers, stopped, resumed)
@@ -131,6 +125,24 @@ class _Desk:
         if self._store.failed is not None and self._engine is not None:
             # Rows that cannot be kept are not worth their price: send no more.
             self._engine.stop("store")
+
+    def interrupted(self) -> bool:
+        """Tell whether somebody has asked that the run should end."""
+        return self._engine is not None and self._engine.stopped == "interrupted"
+
+    async def attend(
+        self, origin: int, limit_nusd: int | None, drive: Drive, monitor: Monitor
+    ) -> str | None:
+        """Send the run from this process; return why it stopped early, if it did."""
+        return await attend(
+            self._run,
+            self.keep,
+            origin=origin,
+            limit_nusd=limit_nusd,
+            ready=self.begin,
+            drive=drive,
+            monitor=monitor,
+        )
 
     async def spread(
         self, origin: int, limit_nusd: int | None

@@ -17,16 +17,20 @@ from data.store import Store
 from scenarios.checks import Answer, Verdict, judge
 from scenarios.scenario import checks_of
 
-BATCH = 64
+BATCH = 8
+"""How many are made before the next look at whether to go on."""
 
 Verdicts = Callable[[Sequence[CheckRow]], None]
 
 
-def grade(run: Run, store: Store, told: Verdicts) -> None:
+def grade(
+    run: Run, store: Store, told: Verdicts, interrupted: Callable[[], bool]
+) -> bool:
     """Make every check of a run that waits, and store what came of it.
 
     `told` is given the checks as they are made. One that is skipped goes on waiting:
-    its answer is kept, as is that of one which was not passed.
+    its answer is kept, as is that of one which was not passed. Returns False if it was
+    interrupted before all were made.
     """
     store.flush()
     with (
@@ -35,16 +39,12 @@ def grade(run: Run, store: Store, told: Verdicts) -> None:
     ):
         waiting = query.waiting(db, run.run_id)
         while batch := list(islice(waiting, BATCH)):
+            if interrupted():
+                return False
             made = list(pool.map(partial(_made, run), batch))
             store.judged(made)
             told(made)
-
-
-def waits(run: Run, store: Store) -> int:
-    """Return how many checks of a run wait."""
-    store.flush()
-    with closing(query.open_reader(store.path)) as db:
-        return sum(1 for _ in query.waiting(db, run.run_id))
+    return True
 
 
 def _made(run: Run, waiting: Waiting) -> CheckRow:

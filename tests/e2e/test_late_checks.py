@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 import sqlite3
 from contextlib import closing
 
@@ -109,3 +111,37 @@ async def test_a_key_that_a_host_puts_into_code_is_not_kept(desk):
     (check,), _ = found(desk)
     assert "def double" in check["answer"]
     assert key.encode() not in desk.db.read_bytes()
+
+
+@pytest.mark.usefixtures("box")
+async def test_ctrl_c_while_code_is_judged_leaves_the_rest_for_later(desk):
+    slow = (
+        "```python\nimport time\ntime.sleep(0.4)\ndef double(n):\n    return 2 * n\n```"
+    )
+    (desk.folder / "double.toml").write_text(SCENE)
+    async with ByteServer(*answers(slow)) as host:
+        given = ["-p", f"mine={host.url}", "--model", "m", "-s", "double.toml"]
+        process = await asyncio.to_thread(
+            desk.start, "run", *given, "-n", 40, "-c", 4, "--ui", "none"
+        )
+        await asyncio.to_thread(some_judged, desk)
+        process.send_signal(signal.SIGINT)
+        _, err = await asyncio.to_thread(process.communicate, timeout=60)
+    assert process.returncode == 130, err
+    assert "--resume" in err
+    assert 0 < judged(desk) < 40
+    await asyncio.to_thread(desk, "run", "--resume", "latest", "--ui", "none")
+    assert judged(desk) == 40
+
+
+def some_judged(desk):
+    while not (desk.db.exists() and judged(desk)):
+        os.sched_yield()
+
+
+def judged(desk):
+    sql = "select count(*) as n from checks where name = 'code' and passed = 1"
+    try:
+        return desk.rows(sql)[0]["n"]
+    except sqlite3.OperationalError:  # it is just being made
+        return 0
