@@ -4,14 +4,13 @@ import json
 import os
 import sqlite3
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from forked import Nursery
 
 from providers.simulator.spawn import spawn
 
-H2H = Path(sys.executable).with_name("h2h")
 HOSTS = ("ourtoken", "openrouter", "zai")
 
 
@@ -20,23 +19,16 @@ class Desk:
 
     calibrates = False
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, nursery: Nursery) -> None:
+        self.folder, self._nursery = folder, nursery
         self.db = folder / "h2h.db"
 
     def start(self, *words, env=None, stdout=subprocess.PIPE):
         if words[0] == "run" and not self.calibrates:
             words = ("run", "--no-calibrate", *words[1:])
         kept = {k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")}
-        return subprocess.Popen(
-            [H2H, *map(str, words)],
-            cwd=self.folder,
-            env=kept | {"COLUMNS": "80"} | (env or {}),
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        env = kept | {"COLUMNS": "80"} | (env or {})
+        return self._nursery.start([*map(str, words)], self.folder, env, stdout)
 
     def __call__(self, *words, env=None, code=0):
         process = self.start(*words, env=env)
@@ -66,9 +58,16 @@ class Said:
         return json.loads(self.out)
 
 
+@pytest.fixture(scope="session")
+def nursery():
+    found = Nursery()
+    yield found
+    found.close()
+
+
 @pytest.fixture
-def desk(tmp_path):
-    return Desk(tmp_path)
+def desk(tmp_path, nursery):
+    return Desk(tmp_path, nursery)
 
 
 @pytest.fixture(scope="session")
