@@ -17,7 +17,7 @@ from typing import Any, Self
 import msgspec
 from sqlite_utils import Database
 
-from data import spool
+from data import opening, spool
 from data.lock import create
 from data.migrations import StoreError
 from data.opening import REFUSALS, open_for_writing
@@ -38,6 +38,7 @@ __all__ = ["Store", "StoreError"]
 
 BATCH_ROWS = 200
 BATCH_S = 0.25
+AGAIN_S = 0.25  # for what kept us from writing for all of BUSY_S the last time
 NICE = 10
 """How far the writer stands back: without it the loop waits for 3 ms of a lone core."""
 SPOOL_ROWS = 100_000  # kept in memory while the disk refuses them; more are lost
@@ -250,6 +251,8 @@ class Store:
         return batch
 
     def _write(self, batch: list[Op]) -> None:
+        patience = round(1e3 * (AGAIN_S if self._trouble else opening.BUSY_S))
+        self._db.conn.execute(f"PRAGMA busy_timeout = {patience}")
         try:
             with self._db.atomic():
                 for sql, ops in groupby(batch, key=itemgetter(0)):

@@ -5,15 +5,19 @@ from compare.run.calm import calm
 TRIES = 5
 
 
-def growth(cost, small, large, floor=0.005):
-    """Return how many times longer a large piece of work takes than a small one.
+def assert_growth(cost, small, large, *, below, floor=0.005):
+    """Assert that a large piece of work takes not that many times as long as a small.
 
     `cost` gives the CPU seconds of a piece of work; what takes less than `floor` counts
-    as that. The least of several tries: what comes between makes a try longer only.
+    as that. The least of several tries: what comes between makes a try longer only. So
+    the first one that will do is the last.
     """
-    cost(small)
+    ones, others = [cost(small)], []
     with calm():  # as in a run: else the collector's passes grow with the heap
-        ones, others = zip(
-            *((cost(small), cost(large)) for _ in range(TRIES)), strict=True
-        )
-    return min(others) / max(min(ones), floor)
+        for _ in range(TRIES):
+            ones += [cost(small), cost(small)]
+            others.append(cost(large))
+            times = min(others) / max(min(ones[1:]), floor)
+            if times < below:
+                return
+    raise AssertionError(f"{times:.1f} times as long, not below {below}")

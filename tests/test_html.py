@@ -1,7 +1,7 @@
 import time
 
 import pytest
-from growth import growth
+from growth import assert_growth
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -90,4 +90,4 @@ def test_time_grows_no_faster_than_the_page(piece):
         verdict((piece * n)[:n])
         return time.process_time() - began
 
-    assert growth(spent, 20_000, 200_000) < 50
+    assert_growth(spent, 20_000, 200_000, below=50)

@@ -10,7 +10,7 @@ from urllib.parse import quote, quote_plus
 
 import msgspec
 import pytest
-from growth import growth
+from growth import assert_growth
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -163,7 +163,7 @@ def test_looking_for_a_key_in_disguise_takes_linear_time():
         redact("C A N A R Y " * n, [Secret(ODD)])
         return process_time() - begun
 
-    assert growth(cost, 5_000, 20_000) < 10
+    assert_growth(cost, 5_000, 20_000, below=10)
 
 
 @pytest.mark.parametrize(
