@@ -15,6 +15,7 @@ from made import RUN_ID, run_row, store_run, subject_of, timings
 from rich.console import Console
 
 from compare.cli.main import main
+from compare.show import pictures
 from compare.show.charts import FORMATS, KINDS, ChartError, draw, write
 from compare.show.words import plain
 
@@ -140,6 +141,9 @@ def test_no_verb_lets_a_strangers_text_steer_the_terminal(
 ):
     if terminal:
         monkeypatch.setenv("FORCE_COLOR", "1")
+    # Nothing of a page is printed, and all its charts would take a quarter of a minute:
+    # they are drawn below.
+    monkeypatch.setattr(pictures, "drawable", lambda _: (["errors", "contrasts"], {}))
     files = {"chart": "charts", "report": "report.html"}
     options = ["-o", str(tmp_path / files[verb[0]])] if verb[0] in files else []
     with pytest.raises(SystemExit) as left:

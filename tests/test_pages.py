@@ -15,7 +15,7 @@ from compare.judge.grammar import parse
 from compare.judge.pair import CONTRASTED
 from compare.show import pictures, sheets
 from compare.show.cells import METRICS
-from compare.show.charts import ChartError
+from compare.show.charts import ChartError, draw
 from compare.show.facts import DEFINITIONS
 from compare.show.pictures import Gallery, gallery
 from compare.show.report import Source, report
@@ -240,35 +240,47 @@ def test_how_it_was_measured_is_told():
         assert words in text
 
 
-def test_the_same_rows_give_the_same_page_under_two_megabytes():
+DRAWN = {}
+
+
+def draw_once(kind, subject, *how):
+    """Draw a chart of the one subject of these tests, unless that is done already."""
+    if (kind, *how) not in DRAWN:
+        DRAWN[kind, *how] = draw(kind, subject, *how)
+    return DRAWN[kind, *how]
+
+
+def drawn():
+    return subject(judged(), compared(judged()))
+
+
+def test_the_same_rows_give_the_same_page_under_two_megabytes(monkeypatch):
     found = judged()
     made = compared(found)
-    pages = [
-        report(source(found, made=made, gallery=gallery([subject(found, made)])))
-        for _ in range(2)
-    ]
+    pages = [report(source(found, made=made, gallery=gallery([subject(found, made)])))]
+    monkeypatch.setattr(pictures, "draw", draw_once)
+    pages.append(report(source(found, made=made, gallery=gallery([drawn()]))))
     assert pages[0] == pages[1]
     assert 100_000 < len(pages[0].encode()) < 2_000_000
     assert not re.search(r"(src|href)=[\"'](?!#|data:image/png)", pages[0])
 
 
 def test_a_chart_that_cannot_be_drawn_is_left_out_and_named(monkeypatch):
-    def draw(kind, *args):
+    def failing(kind, *args):
         if kind == "errors":
             raise ChartError("1,118 hosts are more than a picture holds")
-        return pictures_draw(kind, *args)
+        return draw_once(kind, *args)
 
-    pictures_draw = pictures.draw
-    monkeypatch.setattr(pictures, "draw", draw)
-    found = judged()
-    made = gallery([subject(found, compared(found))])
+    monkeypatch.setattr(pictures, "draw", failing)
+    made = gallery([drawn()])
     assert made.left_out["errors"] == "1,118 hosts are more than a picture holds"
     assert len(made.charts) > 3
 
 
-def test_charts_for_which_there_is_no_room_are_named():
+def test_charts_for_which_there_is_no_room_are_named(monkeypatch):
+    monkeypatch.setattr(pictures, "draw", draw_once)
     found = judged()
-    made = gallery([subject(found, compared(found))], room=100_000)
+    made = gallery([drawn()], room=100_000)
     size = sum(len(each.light) + len(each.dark) for each in made.charts)
     assert 0 < size <= 100_000
     read = page(found, gallery=made)

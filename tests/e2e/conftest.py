@@ -31,9 +31,14 @@ class Desk:
         return self._nursery.start([*map(str, words)], self.folder, env, stdout)
 
     def __call__(self, *words, env=None, code=0):
+        """Carry a command out; its exit code is `code`, or among them.
+
+        An open loop may end with 4 as well as 0: a busy machine keeps no schedule.
+        """
         process = self.start(*words, env=env)
         out, err = process.communicate(timeout=120)
-        assert process.returncode == code, (words, process.returncode, out, err)
+        codes = code if isinstance(code, set) else {code}
+        assert process.returncode in codes, (words, process.returncode, out, err)
         assert "Traceback" not in err
         return Said(out, err)
 
