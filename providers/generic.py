@@ -48,6 +48,8 @@ EFFORT: dict[str, dict[str, dict[str, Any]]] = {
     },
 }
 
+CHAT_OBJECTS = ("chat.completion.chunk", "chat.completion")
+
 REASONING = frozenset({"reasoning_content", "reasoning", "reasoning_details"})
 
 MAX_CHOICES = 128
@@ -119,10 +121,17 @@ class Generic:
 
     def read(self, chunk: Any, *, event: bytes = b"") -> Delta:
         """Return what a decoded chunk or answer says; odd shapes say nothing."""
+        error = in_band(chunk, event)
+        problem = None if error is None else self.classify(None, {"error": error}, "")
         if not isinstance(chunk, dict):
-            return Delta(odd=True)
+            return Delta(odd=problem is None, foreign=True, problem=problem)
         get = chunk.get
-        delta = Delta(id=_name(get("id")), model=_name(get("model")))
+        delta = Delta(
+            id=_name(get("id")),
+            model=_name(get("model")),
+            problem=problem,
+            foreign="choices" not in chunk and get("object") not in CHAT_OBJECTS,
+        )
         if "provider" in chunk:
             delta.upstream = _name(chunk["provider"])
         if "system_fingerprint" in chunk:
@@ -133,9 +142,6 @@ class Generic:
                 self._choice(each, delta)
         if get("usage") or "x_groq" in chunk:
             self._usage(chunk, delta)
-        error = in_band(chunk, event)
-        if error is not None:
-            delta.problem = self.classify(None, {"error": error}, "")
         return delta
 
     def _choice(self, choice: Any, delta: Delta) -> None:
