@@ -9,8 +9,9 @@ from sqlite_utils import Database
 
 from data import spool
 from data.foreign import guard, refuse_foreign
+from data.identity import identify, upgrade
 from data.lock import hold
-from data.migrations import StoreError, identify, upgrade
+from data.migrations import StoreError
 
 REFUSALS = (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
 """How SQLite says that it takes a value or a statement on no account."""

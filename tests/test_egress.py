@@ -6,7 +6,7 @@ import pytest
 from byteserver import GOOD, ByteServer, arrival, provider, stream
 
 from compare.cli.main import main
-from providers import tap
+from providers import tape
 from providers.egress import PolicyError, gate, refusal
 from providers.outcome import Outcome
 from providers.provider import Provider
@@ -15,14 +15,14 @@ from providers.wire import Wire
 
 def opens(address, base_url="https://api.example.com/v1", **fields):
     """Return whether the gate of a host lets an address through."""
-    tap.CURRENT.set(tap.Tape(lambda: None))
+    tape.CURRENT.set(tape.Tape(lambda: None))
     host = Provider(name="h", dialect="generic", base_url=base_url, model="m", **fields)
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         gate(host)((family, socket.SOCK_STREAM, 6, "", (address, 443))).close()
     except PolicyError:
         return False
-    return tap.CURRENT.get().refusal is None
+    return tape.CURRENT.get().refusal is None
 
 
 PRIVATE = ["127.0.0.1", "10.1.2.3", "192.168.0.1", "0.0.0.0", "100.64.0.1",
