@@ -1,4 +1,4 @@
-"""data.migrations and identity: the schema fits the records, no other file is touched."""
+"""data.migrations, data.identity: the schema fits, and no other file is touched."""
 
 import sqlite3
 import types
