@@ -9,7 +9,7 @@ from compare.cli.main import main
 from providers import tape
 from providers.egress import PolicyError, gate, refusal
 from providers.outcome import Outcome
-from providers.provider import Provider
+from providers.provider import Provider, ProviderError
 from providers.wire import Wire
 
 
@@ -88,8 +88,15 @@ async def asked(host, port, monkeypatch, found="127.0.0.1"):
         return await wire.send(arrival())
 
 
+@pytest.mark.parametrize("host", ODD_FORMS[:-1])
+async def test_an_odd_form_is_a_mistake_in_the_configuration(host, monkeypatch):
+    with pytest.raises(ProviderError, match="four decimal parts"):
+        await asked(host, 9, monkeypatch)
+
+
 @pytest.mark.parametrize("host", ODD_FORMS)
 async def test_no_odd_form_of_a_private_address_reaches_it(host, monkeypatch):
+    monkeypatch.setattr("providers.provider._is_short", lambda host: False)
     async with ByteServer([stream(*GOOD)]) as server:
         reply = await asked(host, server.port, monkeypatch)
         assert server.connections == 0
@@ -99,6 +106,7 @@ async def test_no_odd_form_of_a_private_address_reaches_it(host, monkeypatch):
 
 @pytest.mark.parametrize("host", ["0x7f.1", "public.example"])
 async def test_the_odd_forms_do_reach_it_without_the_gate(host, monkeypatch):
+    monkeypatch.setattr("providers.provider._is_short", lambda host: False)
     monkeypatch.setattr("providers.egress.refusal", lambda *_: None)
     async with ByteServer([stream(*GOOD)]) as server:
         reply = await asked(host, server.port, monkeypatch)
