@@ -86,6 +86,9 @@ _FINE = frozenset({"", "0", "200", "ok", "success", "none", "null", "false"})
 _FAILED = frozenset({"error", "failed", "failure"})
 """The kinds and states that say by themselves that something failed."""
 
+MAX_CHOICES = 128
+"""The most choices of a chunk that are read: as many as one may ask OpenAI for."""
+
 UNTOLD = "an error without words"
 
 
@@ -123,17 +126,30 @@ def settled(coded: Outcome | None, status: int | None, message: str) -> Outcome:
 def in_band(chunk: Any, event: bytes) -> Any:
     """Return the error that stands in a chunk, in whichever place, else None.
 
-    What an event brings that is named an error is one, whatever it is.
+    What an event brings that is named an error is one, whatever it is. Some hosts put
+    an error into a list.
     """
     if not isinstance(chunk, dict):
-        return (chunk or UNTOLD) if names_error(event) else None
+        first = chunk[0] if isinstance(chunk, list) and chunk else None
+        error = in_band(first, b"") if isinstance(first, dict) else None
+        return error or ((chunk or UNTOLD) if names_error(event) else None)
     choices = chunk.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    error = choice.get("error") if isinstance(choice, dict) else None
+    error = _of_choices(choices) if isinstance(choices, list) else None
     if not SIGNS.isdisjoint(chunk):
         error = _signed(chunk) or error
     failed = names_error(event) or _fails(chunk.get("object"))
     return error or (chunk if failed else None)
+
+
+def _of_choices(choices: list[Any]) -> Any:
+    """Return the error that stands in a choice, or in what it says, else None."""
+    for choice in choices[:MAX_CHOICES]:
+        if not isinstance(choice, dict):
+            continue
+        for part in (choice, choice.get("delta"), choice.get("message")):
+            if isinstance(part, dict) and _told(part.get("error")):
+                return part["error"]
+    return None
 
 
 def _signed(chunk: dict[str, Any]) -> Any:
@@ -159,13 +175,15 @@ def _failed(chunk: dict[str, Any]) -> bool:
     code = chunk.get("error_code")
     if _told(code) if code is not None else any(_told(chunk.get(n)) for n in _CODES):
         return True
-    coded = _told(chunk.get("code")) and bool(chunk.get("message") or chunk.get("msg"))
+    status = chunk.get("status")
+    coded = _told(chunk.get("code")) or (isinstance(status, int) and status >= 400)
+    coded &= bool(chunk.get("message") or chunk.get("msg"))
     return "choices" not in chunk and (coded or "detail" in chunk)
 
 
 def _fails(kind: Any) -> bool:
     """Return whether a kind or a state says by itself that something failed."""
-    return isinstance(kind, str) and kind.lower() in _FAILED
+    return isinstance(kind, str) and kind.rpartition(".")[2].lower() in _FAILED
 
 
 def _told(value: Any) -> bool:

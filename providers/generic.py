@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from providers.dialect import Delta, Problem, ToolPart
-from providers.errors import in_band, settled, wording
+from providers.errors import MAX_CHOICES, in_band, settled, wording
 from providers.limits import wait_in_body
 from providers.outcome import BLAME, Blame, Outcome
 from providers.provider import Provider
@@ -52,9 +52,6 @@ CHAT_OBJECTS = ("chat.completion.chunk", "chat.completion")
 
 REASONING = frozenset({"reasoning_content", "reasoning", "reasoning_details"})
 
-MAX_CHOICES = 128
-"""The most choices of a chunk that are read: as many as one may ask OpenAI for."""
-
 GOOD_FINISHES = frozenset(
     {"stop", "length", "tool_calls", "function_call", "end_turn", "eos", "max_tokens"}
 )
@@ -80,6 +77,8 @@ class Generic:
     finishes: ClassVar[dict[str, Outcome]] = {
         "error": Outcome.PROVIDER_ERROR,
         "network_error": Outcome.PROVIDER_ERROR,
+        "abort": Outcome.PROVIDER_ERROR,  # vLLM: the engine gave the request up
+        "insufficient_system_resource": Outcome.OVERLOADED,  # DeepSeek
         "content_filter": Outcome.CONTENT_FILTER,
     }
 
@@ -160,7 +159,7 @@ class Generic:
         finish = choice.get("finish_reason")
         if finish:
             # A router's own word may hide that its upstream failed.
-            native = str(choice.get("native_finish_reason"))
+            native = str(choice.get("native_finish_reason")).lower()
             failed = self.finishes.get(native) is Outcome.PROVIDER_ERROR
             delta.finish = native if failed else str(finish)
 
@@ -230,6 +229,7 @@ class Generic:
 
     def finish_outcome(self, finish: str) -> Outcome | None:
         """Return what a finish reason means for the outcome; None if unknown."""
+        finish = finish.lower()
         return Outcome.OK if finish in GOOD_FINISHES else self.finishes.get(finish)
 
 

@@ -258,10 +258,14 @@ class Intake:
 
     def _whole(self, at: int) -> None:
         """Read a body that was no stream: one JSON answer, an error, or neither."""
+        if self.error:
+            return
         body = self.body
-        chunk = None if self.error else decode_whole(body, self.flags)
-        delta = self._read(chunk) if isinstance(chunk, dict) else None
-        if delta is None:
+        chunk = whole = decode_whole(body, self.flags)
+        if whole is None:  # lines of JSON: the first may be an error
+            chunk = decode(body.lstrip(BLANK).partition(b"\n")[0], self.flags)
+        delta = self._read(chunk)
+        if delta is None or not (isinstance(whole, dict) or delta.problem):
             return
         if delta.usage is not None:
             delta.usage = msgspec.structs.replace(delta.usage, source="body")

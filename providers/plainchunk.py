@@ -27,6 +27,7 @@ class PlainDelta(msgspec.Struct, gc=False):
     reasoning_details: None = None
     tool_calls: None = None
     refusal: None = None
+    error: None = None
 
 
 class PlainChoice(msgspec.Struct, gc=False):

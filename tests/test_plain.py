@@ -27,6 +27,7 @@ DELTA = st.fixed_dictionaries(
         "reasoning": MAYBE,
         "reasoning_details": st.sampled_from([None, [], [{"text": "hm"}]]),
         "refusal": MAYBE,
+        "error": st.sampled_from([None, {}, "no", {"message": "no"}]),
         "tool_calls": st.sampled_from(
             [None, [], [{"index": 0, "id": "c", "function": {"name": "f"}}]]
         ),

@@ -196,6 +196,20 @@ ENDS = {
                   O.PROVIDER_ERROR, set()),
     "49 error_msg": ([*GOOD[:3], event({"error_code": 17, "error_msg": "x"}),
                       *GOOD[3:]], O.PROVIDER_ERROR, set()),
+    "49 in a delta": ([*GOOD[:3], chunk({"error": "x"}), *GOOD[3:]],
+                      O.PROVIDER_ERROR, set()),
+    "49 in a list": ([b'[{"error": {"code": 429, "message": "x"}}]'], O.RATE_LIMITED,
+                     set()),
+    "49 in the first of several lines": ([b'{"error": {"message": "x"}}\n{"a": 1}\n'],
+                                         O.PROVIDER_ERROR, set()),
+    "40 finish abort": ([*GOOD[:3], chunk(finish="abort"), used(), DONE],
+                        O.PROVIDER_ERROR, set()),
+    "40 finish in capitals": ([*GOOD[:3], chunk(finish="ERROR"), used(), DONE],
+                              O.PROVIDER_ERROR, set()),
+    "40 finish for want of room": (
+        [*GOOD[:3], chunk(finish="insufficient_system_resource"), used(), DONE],
+        O.OVERLOADED, set()),
+    "27 a list of foreign lines": ([b'[{"a": 1}]'], O.WRONG_ANSWER_TYPE, set()),
     "an answer about errors": (
         [ROLE, *(chunk({"content": c}, error=None, errors=[], status="completed",
                        type="chunk", error_code=0, error_msg="", code=0)
