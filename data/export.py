@@ -179,10 +179,12 @@ def replacing(path: Path, force: bool) -> Iterator[BinaryIO]:
     """Give a file (0600) that takes the place of `path` when all went well.
 
     StoreError at once for a path that is there already, unless `force`, and for one
-    that cannot be made.
+    that cannot be made; later when it cannot be written.
     """
     if not force and os.path.lexists(path):
         raise StoreError(f"{path}: is there already; replace it with --force")
+    if path.exists() and not path.is_file():
+        raise StoreError(f"{path}: no plain file; -o - writes to standard output")
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as why:
@@ -191,6 +193,11 @@ def replacing(path: Path, force: bool) -> Iterator[BinaryIO]:
         with os.fdopen(handle, "wb") as stream:
             yield stream
         Path(name).replace(path)
-    except BaseException:
+    except BaseException as why:
         Path(name).unlink(missing_ok=True)
+        if isinstance(why, OSError):
+            raise StoreError(
+                f"{path}: cannot be written ({why.strerror or why}); free disk space, "
+                "or name another file with -o"
+            ) from None
         raise

@@ -9,8 +9,9 @@ from sqlite_utils import Database
 
 from data import spool
 from data.foreign import guard, refuse_foreign
+from data.identity import identify, upgrade
 from data.lock import hold
-from data.migrations import StoreError, identify, upgrade
+from data.migrations import StoreError
 
 REFUSALS = (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
 """How SQLite says that it takes a value or a statement on no account."""
@@ -18,9 +19,10 @@ REFUSALS = (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingE
 BUSY_S = 5.0  # how long a shell or a backup may hold the file before we complain
 
 
-def open_for_writing(path: Path) -> tuple[Database, sqlite3.Connection]:
+def open_for_writing(path: Path) -> tuple[Database, sqlite3.Connection, str | None]:
     """Return a database of ours, brought up to date, and the lock of its writer.
 
+    Also what the user must be told of records that were damaged, None if none were.
     Raises StoreError, OSError or sqlite3.Error; nothing is left open then.
     """
     with ExitStack() as undo:
@@ -32,12 +34,12 @@ def open_for_writing(path: Path) -> tuple[Database, sqlite3.Connection]:
             refuse_foreign(conn, path)
         lock = hold(path)
         undo.callback(lock.close)
-        db = _prepare(conn, path)
+        db, remark = _prepare(conn, path)
         undo.pop_all()
-    return db, lock
+    return db, lock, remark
 
 
-def _prepare(conn: sqlite3.Connection, path: Path) -> Database:
+def _prepare(conn: sqlite3.Connection, path: Path) -> tuple[Database, str | None]:
     if _logged_ahead(conn) != "wal":
         raise StoreError(
             f"{path}: no write-ahead log here; name a file on a local disk with --db"
@@ -47,26 +49,46 @@ def _prepare(conn: sqlite3.Connection, path: Path) -> Database:
     upgrade(conn, path)
     refuse_foreign(conn, path)
     db = Database(conn, execute_plugins=False)
-    _take_in(db, path)
+    remark = _take_in(db, path)
     with db.atomic():
         # The lock is ours, so nobody else's run is alive.
         conn.execute("UPDATE runs SET status = 'crashed' WHERE status = 'running'")
-    return db
+    return db, remark
 
 
-def _take_in(db: Database, path: Path) -> None:
-    """Store what an earlier writer had to leave in a file, then remove the file."""
+def _take_in(db: Database, path: Path) -> str | None:
+    """Store what an earlier writer had to leave in a file, then remove the file.
+
+    One that was not wholly read is kept under another name, and that is told: the
+    next records would be added behind its torn end.
+    """
+    n, torn = 0, False
     with db.atomic():
-        for group in spool.load(path):
-            for statement, values in group:
-                try:
-                    # One that is there was stored before the file could be removed.
-                    again = " ON CONFLICT DO NOTHING" * (statement.act == "insert")
-                    db.conn.execute(statement.sql + again, values)
-                except (ValueError, OverflowError, *REFUSALS) as why:
-                    raise spool.refusal(path, why) from None
-    # Even one without a whole record: the next would be added behind its torn end.
-    spool.spool_path(path).unlink(missing_ok=True)
+        try:
+            for group in spool.load(path):
+                _store(db, path, group)
+                n += len(group)
+        except spool.TornError:
+            torn = True
+    if not torn:
+        spool.spool_path(path).unlink(missing_ok=True)
+        return None
+    kept = spool.put_aside(path)
+    return (
+        f"{kept}: was damaged or cut off, and is kept; {n} records out of it are now "
+        f"in {path.name}, the rest cannot be read: send what is missing again with "
+        "h2h run --resume RUN, then remove the file"
+    )
+
+
+def _store(db: Database, path: Path, group: list[spool.Kept]) -> None:
+    for statement, values in group:
+        try:
+            # One that is there was stored before the file could be removed.
+            again = " ON CONFLICT DO NOTHING" * (statement.act == "insert")
+            db.conn.execute(statement.sql + again, values)
+        except (ValueError, OverflowError, *REFUSALS) as why:
+            raise spool.refusal(path, why) from None
 
 
 def _logged_ahead(conn: sqlite3.Connection) -> str:

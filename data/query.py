@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from data.foreign import asked, guard, refuse_foreign, refuse_odd
+from data.identity import identify
 from data.lock import lock_path
-from data.migrations import identify
 from data.row import CheckRow, Failure, Row, RunRow, Timing
 from data.store import StoreError
 

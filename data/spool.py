@@ -20,6 +20,11 @@ from data.statements import Statement
 LARGEST_GROUP = 256 << 20
 """Bytes of the largest group that is read. Ours are far smaller."""
 
+
+class TornError(Exception):
+    """What follows in a spool file is no whole group: it was cut off or damaged."""
+
+
 Kept = tuple[Statement, tuple[Any, ...]]
 """What is done, and the values that it is done with."""
 
@@ -65,7 +70,8 @@ def _write(file: int, data: bytes) -> None:
 def load(path: Path) -> Iterator[list[Kept]]:
     """Yield the groups of a database's spool file; none without a file.
 
-    What is torn at its end is left out. StoreError when it is not ours.
+    Raises TornError behind the last whole group when more follows, StoreError when
+    the file is not ours.
     """
     spool = spool_path(path)
     try:
@@ -76,15 +82,28 @@ def load(path: Path) -> Iterator[list[Kept]]:
         raise _unreadable(spool, why.strerror) from None
     decoder = msgspec.msgpack.Decoder(list[Kept])
     with file:
-        while len(head := file.read(4)) == 4:
-            size = int.from_bytes(head, "big")
-            body = file.read(min(size, LARGEST_GROUP))
-            if len(body) < size:
-                return
+        left = os.fstat(file.fileno()).st_size
+        while head := file.read(4):
+            size, left = int.from_bytes(head, "big"), left - 4
+            if size > min(left, LARGEST_GROUP):
+                raise TornError
+            left -= size
             try:
-                yield decoder.decode(body)
+                yield decoder.decode(file.read(size))
             except (msgspec.DecodeError, RecursionError) as why:
                 raise _unreadable(spool, why) from None
+
+
+def put_aside(path: Path) -> Path:
+    """Rename a spool file, so that nothing is added to it; return where it is kept."""
+    spool = spool_path(path)
+    kept = spool.with_name(spool.name + "-torn")
+    n = 1
+    while os.path.lexists(kept):
+        n += 1
+        kept = spool.with_name(f"{spool.name}-torn-{n}")
+    spool.rename(kept)
+    return kept
 
 
 def refusal(path: Path, why: object) -> StoreError:

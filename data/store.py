@@ -42,8 +42,6 @@ AGAIN_S = 0.25  # for what kept us from writing for all of BUSY_S the last time
 NICE = 10
 """How far the writer stands back: without it the loop waits for 3 ms of a lone core."""
 SPOOL_ROWS = 100_000  # kept in memory while the disk refuses them; more are lost
-
-
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _INT64 = 2**63
 
@@ -57,9 +55,13 @@ class Store:
     stop a run: records wait in memory and are tried again every quarter second;
     `failed` says so, and `flush` and `close` raise it. What cannot be stored until the
     end waits in a file beside the database, for the next time that it is opened.
+    `remark` tells of such a file that was damaged, None if none was.
     """
 
-    def __init__(self, path: Path, db: Database, lock: sqlite3.Connection) -> None:
+    def __init__(
+        self, path: Path, db: Database, lock: sqlite3.Connection, remark: str | None
+    ) -> None:
+        self.remark = remark
         self._path = path
         self._db = db
         self._lock = lock

@@ -56,7 +56,9 @@ WORDS = (
     '"message":', '"code":', '"tool_calls":', '"function":', '"arguments":', '"index":',
     '"reasoning":', '"reasoning_content":', '"reasoning_details":', '"provider":',
     '"model":', '"id":', '"x_groq":', '"base_resp":', '"status_code":', '"detail":',
-    '"success":false', '"object":"error"', "null", "true", "NaN", "1e999", "-1", "{}",
+    '"errors":', '"error_code":', '"error_msg":', '"type":"error"', "Event: Error\n",
+    '"status":"error"', '"success":false', '"object":"error"', "null",
+    "true", "NaN", "1e999", "-1", "{}",
     "[]", "[{", "}]", "},{", "\\ud800", "\\u0000", "data: {},{}\n\n", "429", KEY,
     KEY[:13], KEY[13:],
 )  # fmt: skip

@@ -19,9 +19,10 @@ OTHER, CONTENT, REASONING, TOOL = Kind  # a lookup on an enum is slow, and this 
 class Answer:
     """The sum of the chunks so far.
 
-    Of `n_events` chunks `n_read` said something, `n_bad` could not be read and
-    `n_content` carried output. `n_chars` of text and arguments are kept. `moments` and
-    `kinds` are the stamp and the Kind of each chunk.
+    Of `n_events` chunks `n_read` said something, `n_bad` could not be read,
+    `n_foreign` were no part of a chat answer and `n_content` carried output. `n_chars`
+    of text and arguments are kept. `moments` and `kinds` are the stamp and the Kind of
+    each chunk.
     """
 
     def __init__(self, dialect: Dialect) -> None:
@@ -45,6 +46,7 @@ class Answer:
         self.fingerprint: str | None = None
         self.n_read = 0
         self.n_bad = 0
+        self.n_foreign = 0
         self.n_content = 0
         self.n_chars = 0
 
@@ -57,6 +59,11 @@ class Answer:
     def timeline(self) -> tuple[tuple[int, int], ...]:
         """Return the moment and the Kind of each chunk."""
         return tuple(zip(self.moments, self.kinds, strict=True))
+
+    @property
+    def foreign(self) -> bool:
+        """Return whether something came, and none of it was of a chat answer."""
+        return 0 < self.n_events == self.n_foreign
 
     @property
     def answered(self) -> bool:
@@ -74,6 +81,7 @@ class Answer:
         kind = self._output(at, delta)
         self.moments.append(at)
         self.kinds.append(kind)
+        self.n_foreign += delta.foreign
         if delta.odd:
             self.bad()
         if delta.problem is not None:

@@ -38,7 +38,8 @@ class Delta(msgspec.Struct, kw_only=True, gc=False):
     `finish` is the finish reason as sent. `usage` is None unless the chunk had a
     usage object. `usage_odd` is true when a count in it was no exact integer, `odd`
     when text stood where none can be read from it, `beside` when there was output of
-    another choice than the first: such output is counted, and not kept.
+    another choice than the first: such output is counted, and not kept. `foreign` is
+    true when it is no part of a chat answer by its shape, but something else.
     """
 
     content: str = ""
@@ -49,6 +50,7 @@ class Delta(msgspec.Struct, kw_only=True, gc=False):
     usage_odd: bool = False
     odd: bool = False
     beside: bool = False
+    foreign: bool = False
     problem: Problem | None = None
     id: str | None = None
     model: str | None = None

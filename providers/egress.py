@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from providers.provider import Provider
-from providers.tap import CURRENT
+from providers.tape import CURRENT
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from providers.outcome import Outcome
+from providers.sse import names_error
 
 MONEY = re.compile(
     r"insufficient.{0,30}(quota|balance|credit|fund)|\bquota\b|\bbalance\b|recharge"
@@ -71,8 +72,24 @@ STATUS: dict[int, tuple[frozenset[Outcome], Outcome]] = {
 }
 IN_BAND = (frozenset(outcome for _, outcome in WORDS), Outcome.PROVIDER_ERROR)
 
-# A chunk without any of these keys has no error outside its choices.
-SIGNS = frozenset({"error", "x_groq", "base_resp", "detail", "success"})
+_NAMES = ("error", "errors")
+_CODES = ("error_code", "error_msg", "error_message")
+SIGNS = frozenset(
+    {*_NAMES, *_CODES, "x_groq", "base_resp", "detail", "success", "code", "status",
+     "type"}
+)  # fmt: skip
+"""A chunk without any of these keys has no error outside its choices, or is one."""
+
+_FINE = frozenset({"", "0", "200", "ok", "success", "none", "null", "false"})
+"""What stands in the place of an error, or of its code, where there is none."""
+
+_FAILED = frozenset({"error", "failed", "failure"})
+"""The kinds and states that say by themselves that something failed."""
+
+MAX_CHOICES = 128
+"""The most choices of a chunk that are read: as many as one may ask OpenAI for."""
+
+UNTOLD = "an error without words"
 
 
 def meaning(status: int | None, message: str) -> Outcome:
@@ -106,39 +123,109 @@ def settled(coded: Outcome | None, status: int | None, message: str) -> Outcome:
     return coded or meaning(status, message)
 
 
-def in_band(chunk: dict[str, Any], event: bytes) -> Any:
-    """Return the error that stands in a chunk, in whichever place, else None."""
+def in_band(chunk: Any, event: bytes) -> Any:
+    """Return the error that stands in a chunk, in whichever place, else None.
+
+    What an event brings that is named an error is one, whatever it is. Some hosts put
+    an error into a list.
+    """
+    if not isinstance(chunk, dict):
+        first = chunk[0] if isinstance(chunk, list) and chunk else None
+        error = in_band(first, b"") if isinstance(first, dict) else None
+        return error or ((chunk or UNTOLD) if names_error(event) else None)
     choices = chunk.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    error = choice.get("error") if isinstance(choice, dict) else None
+    error = _of_choices(choices) if isinstance(choices, list) else None
     if not SIGNS.isdisjoint(chunk):
         error = _signed(chunk) or error
-    failed = event == b"error" or chunk.get("object") == "error"
+    failed = names_error(event) or _fails(chunk.get("object"))
     return error or (chunk if failed else None)
+
+
+def _of_choices(choices: list[Any]) -> Any:
+    """Return the error that stands in a choice, or in what it says, else None."""
+    for choice in choices[:MAX_CHOICES]:
+        if not isinstance(choice, dict):
+            continue
+        for part in (choice, choice.get("delta"), choice.get("message")):
+            if isinstance(part, dict) and _told(part.get("error")):
+                return part["error"]
+    return None
 
 
 def _signed(chunk: dict[str, Any]) -> Any:
     """Return the error that one of the SIGNS stands for, if it does."""
+    for name in _NAMES:
+        if _told(chunk.get(name)):
+            return chunk[name]
     groq, base = chunk.get("x_groq"), chunk.get("base_resp")
-    error = chunk.get("error") or (groq.get("error") if isinstance(groq, dict) else 0)
-    if not error and isinstance(base, dict) and base.get("status_code"):
-        error = base
-    failed = chunk.get("success") is False or (
-        "detail" in chunk and "choices" not in chunk
-    )
-    return error or (chunk if failed else None)
+    if isinstance(groq, dict) and _told(groq.get("error")):
+        return groq["error"]
+    if isinstance(base, dict) and _told(base.get("status_code")):
+        return base
+    return chunk if _failed(chunk) else None
+
+
+def _failed(chunk: dict[str, Any]) -> bool:
+    """Return whether a chunk is itself the error, or tells its code and words."""
+    if chunk.get("success") is False or any(
+        _fails(chunk.get(name)) for name in ("type", "status")
+    ):
+        return True
+    # A code of success comes with words too.
+    code = chunk.get("error_code")
+    if _told(code) if code is not None else any(_told(chunk.get(n)) for n in _CODES):
+        return True
+    status = chunk.get("status")
+    coded = _told(chunk.get("code")) or (isinstance(status, int) and status >= 400)
+    coded &= bool(chunk.get("message") or chunk.get("msg"))
+    return "choices" not in chunk and (coded or "detail" in chunk)
+
+
+def _fails(kind: Any) -> bool:
+    """Return whether a kind or a state says by itself that something failed."""
+    return isinstance(kind, str) and kind.rpartition(".")[2].lower() in _FAILED
+
+
+def _told(value: Any) -> bool:
+    """Return whether what stands in the place of an error is one."""
+    if isinstance(value, (str, int, float)):
+        return bool(value) and str(value).strip().lower() not in _FINE
+    return bool(value)
 
 
 def wording(payload: Any, text: str) -> tuple[str | None, str]:
     """Return the code and the message of an error body in any of the usual shapes."""
-    error = payload.get("error", payload) if isinstance(payload, dict) else payload
+    error = _innermost(payload)
     if not isinstance(error, dict):
-        return None, str(error if error is not None else text)[:2000]
-    code = next((error[k] for k in ("code", "status_code", "type")
+        number = isinstance(error, int) and not isinstance(error, bool)
+        return str(error) if number else None, _spelled(error, text)[:2000]
+    code = next((error[k] for k in ("code", "status_code", "error_code", "type")
                  if error.get(k) not in (None, "")), None)  # fmt: skip
-    parts = [error.get(k) for k in ("message", "status_msg", "msg", "detail", "type")]
+    parts = [error.get(k) for k in ("message", "error_msg", "error_message",
+                                    "status_msg", "msg", "detail", "type")]  # fmt: skip
     metadata = error.get("metadata")
     if isinstance(metadata, dict):
         parts += [metadata.get("raw"), metadata.get("error_type")]
-    message = " ".join(str(part) for part in parts if part) or str(error)
-    return (str(code) if code is not None else None), message[:2000]
+    message = " ".join(_spelled(part, text) for part in parts if part)
+    code = None if code is None else _spelled(code, "")
+    return code, (message or _spelled(error, text))[:2000]
+
+
+def _innermost(payload: Any) -> Any:
+    """Return the error itself out of a body: under its name, the first of several."""
+    if isinstance(payload, list) and payload and isinstance(payload[0], dict):
+        payload = payload[0]
+    if not isinstance(payload, dict):
+        return payload
+    name = next((name for name in _NAMES if name in payload), None)
+    error = payload if name is None else payload[name]
+    listed = isinstance(error, list) and error
+    return error[0] if listed and isinstance(error[0], dict) else error
+
+
+def _spelled(value: Any, text: str) -> str:
+    """Return what a value says; `text` where it is none or nested too deeply."""
+    try:
+        return text if value is None else str(value)
+    except RecursionError:
+        return text or UNTOLD

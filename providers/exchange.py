@@ -9,7 +9,7 @@ import aiohttp
 import msgspec
 from aiohttp.connector import Connection
 
-from providers import post, tap
+from providers import post
 from providers.failure import failed
 from providers.line import Line
 from providers.outcome import Outcome
@@ -17,6 +17,7 @@ from providers.provider import Caps, Deadlines
 from providers.reader import Reader
 from providers.reply import Reply
 from providers.start import Start
+from providers.tape import CURRENT, Tape
 from providers.turnstile import Turnstile
 from scenarios.request import Arrival
 
@@ -60,7 +61,7 @@ class Exchange:
             caps=caps,
             secrets=provider.secrets,
         )
-        self._tape = tap.Tape(self._filled)
+        self._tape = Tape(self._filled)
         self._started = self._drained = max(perf_counter_ns(), start.moment or 0)
         self._over = False
         self._ending: Outcome | None = None
@@ -81,7 +82,7 @@ class Exchange:
     async def run(self) -> Reply:
         """Send, wait for the end of the body without waking for its parts, reply."""
         tape = self._tape
-        token = tap.CURRENT.set(tape)
+        token = CURRENT.set(tape)
         try:
             self._tick()
             await self._exchange()
@@ -90,7 +91,7 @@ class Exchange:
             if not self._way.expired():
                 tape.fail(failure)
         finally:
-            tap.CURRENT.reset(token)
+            CURRENT.reset(token)
             if self._timer is not None:
                 self._timer.cancel()
             self._over = True  # nothing is left that could be ended
@@ -245,7 +246,7 @@ def _tick_of(deadlines: Deadlines) -> float:
     return min(TICK_S, max(shortest / 4, SHORTEST_TICK_S))
 
 
-def _moments(tape: tap.Tape, *, secure: bool) -> dict[str, int | None]:
+def _moments(tape: Tape, *, secure: bool) -> dict[str, int | None]:
     """Return the stamps and durations that the tape holds, by their names."""
     moments = {"sent": tape.sent, "headers": tape.headers}
     if tape.reused is False and tape.tcp is not None:

@@ -7,7 +7,7 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
 from providers.outcome import Outcome
-from providers.tap import FloodError, Tape
+from providers.tape import FloodError, Tape
 
 CUT = "payload is not completed"
 """How aiohttp words a body that the end of its connection cut short."""

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from providers.dialect import Delta, Problem, ToolPart
-from providers.errors import in_band, settled, wording
+from providers.errors import MAX_CHOICES, in_band, settled, wording
 from providers.limits import wait_in_body
 from providers.outcome import BLAME, Blame, Outcome
 from providers.provider import Provider
@@ -48,10 +48,9 @@ EFFORT: dict[str, dict[str, dict[str, Any]]] = {
     },
 }
 
-REASONING = frozenset({"reasoning_content", "reasoning", "reasoning_details"})
+CHAT_OBJECTS = ("chat.completion.chunk", "chat.completion")
 
-MAX_CHOICES = 128
-"""The most choices of a chunk that are read: as many as one may ask OpenAI for."""
+REASONING = frozenset({"reasoning_content", "reasoning", "reasoning_details"})
 
 GOOD_FINISHES = frozenset(
     {"stop", "length", "tool_calls", "function_call", "end_turn", "eos", "max_tokens"}
@@ -78,6 +77,8 @@ class Generic:
     finishes: ClassVar[dict[str, Outcome]] = {
         "error": Outcome.PROVIDER_ERROR,
         "network_error": Outcome.PROVIDER_ERROR,
+        "abort": Outcome.PROVIDER_ERROR,  # vLLM: the engine gave the request up
+        "insufficient_system_resource": Outcome.OVERLOADED,  # DeepSeek
         "content_filter": Outcome.CONTENT_FILTER,
     }
 
@@ -119,10 +120,17 @@ class Generic:
 
     def read(self, chunk: Any, *, event: bytes = b"") -> Delta:
         """Return what a decoded chunk or answer says; odd shapes say nothing."""
+        error = in_band(chunk, event)
+        problem = None if error is None else self.classify(None, {"error": error}, "")
         if not isinstance(chunk, dict):
-            return Delta(odd=True)
+            return Delta(odd=problem is None, foreign=True, problem=problem)
         get = chunk.get
-        delta = Delta(id=_name(get("id")), model=_name(get("model")))
+        delta = Delta(
+            id=_name(get("id")),
+            model=_name(get("model")),
+            problem=problem,
+            foreign="choices" not in chunk and get("object") not in CHAT_OBJECTS,
+        )
         if "provider" in chunk:
             delta.upstream = _name(chunk["provider"])
         if "system_fingerprint" in chunk:
@@ -133,9 +141,6 @@ class Generic:
                 self._choice(each, delta)
         if get("usage") or "x_groq" in chunk:
             self._usage(chunk, delta)
-        error = in_band(chunk, event)
-        if error is not None:
-            delta.problem = self.classify(None, {"error": error}, "")
         return delta
 
     def _choice(self, choice: Any, delta: Delta) -> None:
@@ -154,7 +159,7 @@ class Generic:
         finish = choice.get("finish_reason")
         if finish:
             # A router's own word may hide that its upstream failed.
-            native = str(choice.get("native_finish_reason"))
+            native = str(choice.get("native_finish_reason")).lower()
             failed = self.finishes.get(native) is Outcome.PROVIDER_ERROR
             delta.finish = native if failed else str(finish)
 
@@ -224,6 +229,7 @@ class Generic:
 
     def finish_outcome(self, finish: str) -> Outcome | None:
         """Return what a finish reason means for the outcome; None if unknown."""
+        finish = finish.lower()
         return Outcome.OK if finish in GOOD_FINISHES else self.finishes.get(finish)
 
 

@@ -11,14 +11,14 @@ from providers.dialect import Delta, Dialect
 from providers.lenient import decode, decode_whole
 from providers.outcome import Flag
 from providers.provider import Caps
-from providers.sse import BOM, Decoder, Event
+from providers.sniff import BLANK, Sniffer, is_stream
+from providers.sse import Decoder, Event, names_error
 
-SNIFF_BYTES = 65_536
 EXTRA_EVENTS = 4_096
 OPENING_BYTES = 512
+ERROR_BYTES = 4_096
 WINDOW = 256
 """Events looked at for one run: a short run among many must not cost all of them."""
-_BLANK = BOM + b" \t\r\n"
 
 
 class Intake:
@@ -36,8 +36,7 @@ class Intake:
         self._dialect = dialect
         self._caps = caps
         self._most_events = min(caps.events, 2 * max_tokens + EXTRA_EVENTS)
-        self._sniffed = bytearray()
-        self._first = b""
+        self._sniffer = Sniffer()
         self._body: list[bytes] = []
         self.stream = stream
         self.max_tokens = max_tokens
@@ -145,7 +144,7 @@ class Intake:
         if self.over_cap:
             return
         self._open(data)
-        if self.sse is None and (self.body_ns is not None or data.strip(_BLANK)):
+        if self.sse is None and (self.body_ns is not None or data.strip(BLANK)):
             self.body_ns = at
         if self.sse is None and not self._body:
             data = self._sniff(data)
@@ -161,8 +160,7 @@ class Intake:
     def end(self, at: int) -> None:
         """Take the end of the body; what it left open is read as far as it goes."""
         if self.sse is None:
-            self._body.append(bytes(self._sniffed))
-            self._sniffed.clear()
+            self._body.append(self._sniffer.rest())
             self._whole(at if self.body_ns is None else self.body_ns)
             return
         n_bad = self.answer.n_bad
@@ -204,29 +202,17 @@ class Intake:
         return self.answer.n_events + self.n_blank + sse.comments + sse.junk
 
     def _sniff(self, data: bytes) -> bytes:
-        """Decide by the first bytes what the body is, since headers lie about it.
-
-        Return the bytes to go on with; none while they do not tell yet.
-        """
+        """Decide by the first bytes what the body is; none to go on with until then."""
         if self.error:
             return data
-        self._sniffed += data
-        if len(self._sniffed) < SNIFF_BYTES and not self._tells(data):
-            return b""
-        data = bytes(self._sniffed)
-        self._sniffed.clear()
-        start = data.lstrip(_BLANK)
-        whole = start[:1] in {b"[", b"<"} or (
-            start[:1] == b"{" and not self._is_chunk(start.partition(b"\n")[0])
-        )
-        if whole:
-            return data
-        self._open_stream()
+        data = self._sniffer.take(data)
+        if data and is_stream(data, self.flags):
+            self._open_stream()
         return data
 
     def _starts_as_stream(self, data: bytes) -> bool:
         """Return whether these are the first bytes of a body, and a data field."""
-        fresh = self.sse is None and not self._body and not self._sniffed
+        fresh = self.sse is None and not self._body and not self._sniffer
         return fresh and not self.error and data.startswith(b"data:")
 
     def _open_stream(self) -> None:
@@ -235,35 +221,20 @@ class Intake:
         if kind and "event-stream" not in kind:
             self.flags.add(Flag.CONTENT_TYPE_MISMATCH)
 
-    def _tells(self, data: bytes) -> bool:
-        """Return whether the bytes so far suffice: bare JSON needs its first line."""
-        if not self._first:
-            data = data.lstrip(_BLANK)
-            self._first = data[:1]
-        return bool(self._first) and (self._first != b"{" or b"\n" in data)
-
-    def _is_chunk(self, line: bytes) -> bool:
-        """Return whether a bare JSON line is a chunk of a stream (NDJSON)."""
-        chunk = decode(line, self.flags)
-        if not isinstance(chunk, dict):
-            return False
-        choices = chunk.get("choices")
-        first = choices[0] if isinstance(choices, list) and choices else None
-        return chunk.get("object") == "chat.completion.chunk" or (
-            isinstance(first, dict) and "delta" in first
-        )
-
     def _event(self, at: int, event: Event) -> None:
         data = event.data.strip()
-        if not data:
+        failed = names_error(event.name)
+        if not data and not failed:
             self.n_blank += 1  # a heartbeat in the form of data
             return
         if self.first_event_ns is None:
             self.first_event_ns = at
-        if data == b"[DONE]":
+        if data == b"[DONE]" and not failed:
             self._done(at)
             return
         delta = self._read(decode(data, self.flags), event.name)
+        if delta is None and failed:
+            delta = self._read(data[:ERROR_BYTES].decode("utf-8", "replace"), b"error")
         if self.done_ns is not None:
             late = delta is not None and delta.problem is not None
             self.flags |= {Flag.DATA_AFTER_DONE, *([Flag.LATE_ERROR] if late else [])}
@@ -287,10 +258,14 @@ class Intake:
 
     def _whole(self, at: int) -> None:
         """Read a body that was no stream: one JSON answer, an error, or neither."""
+        if self.error:
+            return
         body = self.body
-        chunk = None if self.error else decode_whole(body, self.flags)
-        delta = self._read(chunk) if isinstance(chunk, dict) else None
-        if delta is None:
+        chunk = whole = decode_whole(body, self.flags)
+        if whole is None:  # lines of JSON: the first may be an error
+            chunk = decode(body.lstrip(BLANK).partition(b"\n")[0], self.flags)
+        delta = self._read(chunk)
+        if delta is None or not (isinstance(whole, dict) or delta.problem):
             return
         if delta.usage is not None:
             delta.usage = msgspec.structs.replace(delta.usage, source="body")

@@ -11,6 +11,9 @@ import msgspec
 START, END = b"data: ", b"\n\n"
 """How an event begins that is one line with data, and how it ends."""
 
+PLAIN_OBJECTS = frozenset({None, "", "chat.completion.chunk", "chat.completion"})
+"""What a plain chunk says that it is. Others may say that they are an error."""
+
 
 class PlainDelta(msgspec.Struct, gc=False):
     """A delta of text alone. A field typed None refuses any value but null.
@@ -24,6 +27,7 @@ class PlainDelta(msgspec.Struct, gc=False):
     reasoning_details: None = None
     tool_calls: None = None
     refusal: None = None
+    error: None = None
 
 
 class PlainChoice(msgspec.Struct, gc=False):
@@ -45,10 +49,17 @@ class PlainChunk(msgspec.Struct, gc=False):
     system_fingerprint: str | None = None
     usage: None = None
     error: None = None
+    errors: None = None
+    error_code: None = None
+    error_msg: None = None
+    error_message: None = None
     x_groq: None = None
     base_resp: None = None
     detail: None = None
     success: None = None
+    code: None = None
+    status: None = None
+    type: None = None
     object: str | None = None
 
 
@@ -68,7 +79,7 @@ def plain_chunk(event: bytes) -> PlainChunk | None:
         chunk = _decoder.decode(data)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return None
-    return None if chunk.object == "error" else chunk
+    return chunk if chunk.object in PLAIN_OBJECTS else None
 
 
 def plain_chunks(events: Iterable[bytes]) -> list[PlainChunk]:

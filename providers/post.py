@@ -18,7 +18,8 @@ from aiohttp.helpers import is_ip_address
 from aiohttp.http_writer import _serialize_headers
 from yarl import URL
 
-from providers.tap import CURRENT, HOLD_BYTES, Handler, Tape
+from providers.tap import Handler
+from providers.tape import CURRENT, HOLD_BYTES, Tape
 
 LONGEST_FIELD = 65_536
 

@@ -1,6 +1,8 @@
 """A host as the user configured it: where it is and what is asked of it."""
 
+import ipaddress
 import re
+import unicodedata
 from functools import lru_cache
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
@@ -10,6 +12,7 @@ import msgspec
 from providers.secret import Secret, redact
 
 CHAT_PATH = "/chat/completions"
+_NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
 
 
 class ProviderError(Exception):
@@ -105,28 +108,57 @@ def chat_url(base_url: str) -> str:
     return urlunsplit((url.scheme, url.netloc, path + CHAT_PATH, "", ""))
 
 
-def _split(base_url: str) -> SplitResult:
+def check_proxy(proxy: str) -> None:
+    """Raise ProviderError when a proxy's URL is none that requests can go through."""
+    _split(proxy, "proxy", "http://127.0.0.1:3128")
+
+
+def _split(
+    text: str, what: str = "base_url", example: str = "https://api.example.com/v1"
+) -> SplitResult:
+    """Return the parts of a URL; `what` says in an error which one it is."""
     try:
-        url = urlsplit(base_url.strip())
+        url = urlsplit(text.strip())
         usable = url.scheme in {"http", "https"} and bool(url.hostname)
-        usable &= not re.search(r"[\s\x00-\x1f\\]", base_url.strip())
+        usable &= not re.search(r"[\s\x00-\x1f\\]", text.strip())
     except ValueError:
         usable = False
     if not usable:
         # Only its start is shown: a key pasted by mistake may stand further on.
-        start = redact(base_url)[:24]
         raise ProviderError(
-            f"base_url {start!r} must be an http:// or https:// address, "
-            "such as https://api.example.com/v1"
+            f"{what} {redact(text).rpartition('@')[2][:24]!r} must be an http:// or "
+            f"https:// address, such as {example}"
         )
     try:
         _ = url.port  # a bad port is only noticed when it is read
     except ValueError:
         raise ProviderError(
-            f"base_url of host {url.hostname} has an impossible port: give 1 to 65535, "
+            f"{what} of host {url.hostname} has an impossible port: give 1 to 65535, "
             "such as https://api.example.com:8443/v1"
         ) from None
+    if _is_short(url.hostname or ""):
+        raise ProviderError(
+            f"{what}: {url.hostname!r} is a number and no address in full; write its "
+            "four decimal parts, such as http://127.0.0.1:8000/v1, or a name"
+        )
     return url
+
+
+def _is_short(host: str) -> bool:
+    """Return whether a host is an IPv4 address in one of its odd spellings.
+
+    Such as 127.1, 0x7f.1, 0177.0.0.1 or 2130706433: a resolver may take them for an
+    address, and which one is anybody's guess. By the rule of the WHATWG URL standard
+    a host whose last label is a number is an address, or nothing.
+    """
+    labels = unicodedata.normalize("NFKC", host).replace("\u3002", ".")
+    if not _NUMBER.fullmatch(labels.removesuffix(".").rpartition(".")[2]):
+        return False
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        return True
+    return False
 
 
 def root_url(base_url: str) -> str:

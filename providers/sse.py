@@ -12,10 +12,18 @@ LINE_BYTES = 64
 
 
 class Event(NamedTuple):
-    """One event that carried data; `name` is its `event:` field, b"" without one."""
+    """One event that carried data; `name` is its `event:` field, b"" without one.
+
+    An event that is named an error counts without data too.
+    """
 
     name: bytes
     data: bytes
+
+
+def names_error(name: bytes) -> bool:
+    """Return whether an event's name says that it is an error."""
+    return name.lower() == b"error"
 
 
 class Decoder:
@@ -108,6 +116,8 @@ class Decoder:
                     events.append(Event(self._name, data))
                     held.clear()
                     self._held = 0
+                elif self._name and names_error(self._name):
+                    events.append(Event(self._name, b""))
                 self._name = b""
             else:
                 self._line(line, events)
@@ -123,7 +133,7 @@ class Decoder:
             self._after_cr = False
             self.flags.add(Flag.BARE_CR)
         # An empty line ends whatever is open; of an event that is the unended one.
-        had = bool(self._parts or self._data)
+        had = bool(self._parts or self._data or self._name)
         events = self.feed(b"\n\n") if had else []
         if events:
             self.flags.add(Flag.UNENDED_EVENT)
@@ -173,13 +183,14 @@ class Decoder:
         elif line.startswith(b"{"):
             self.flags.add(Flag.CONTENT_TYPE_MISMATCH)
             self.fields += 1
-            events.append(Event(b"", line))
+            name, self._name = self._name, b""
+            events.append(Event(name, line))
         else:
             self._other(line)
 
     def _other(self, line: bytes) -> None:
         field, _, value = line.partition(b":")
-        if field == b"event":
+        if field.lower() == b"event":
             self._name = value.strip()
         elif field == b"data":
             self._data.append(b"")

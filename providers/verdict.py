@@ -66,6 +66,8 @@ def _ended(intake: Intake, dialect: Dialect) -> Outcome:
     answer, streamed = intake.answer, intake.sse is not None
     if not streamed and not intake.body.strip():
         return Outcome.EMPTY
+    if answer.foreign:
+        return Outcome.WRONG_ANSWER_TYPE
     if not answer.n_read:
         return _unread(intake)
     if streamed and not intake.finished and (answer.finish is None or intake.torn):
@@ -98,6 +100,8 @@ def _finished(intake: Intake, dialect: Dialect) -> Outcome:
 def _unread(intake: Intake) -> Outcome:
     """Return what a body is in which nothing was understood."""
     sse = intake.sse
+    if sse is None and intake.answer.n_events:
+        return Outcome.EMPTY
     if sse is None:
         return Outcome.PROTOCOL_ERROR if _cut(intake) else Outcome.WRONG_ANSWER_TYPE
     if intake.torn or DATA.startswith(intake.opening):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from compare.run.engine import Result
 from compare.run.measure import Context, measure
-from data.migrations import upgrade
+from data.identity import upgrade
 from data.row import Row
 from data.store import INSERT_REQUEST, _clean, _values
 from fuzz.seeds import BODIES

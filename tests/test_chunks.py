@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from providers import post, tap
 from providers.chunks import Chunks, opening
+from providers.tape import Tape
 
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 HINT = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
@@ -48,7 +49,7 @@ def received(reads, *, plainly=False):
     """Return (body, ended, broken) of a response that comes in these reads."""
     loop = asyncio.new_event_loop()
     try:
-        handler, tape = tap.Handler(loop), tap.Tape(lambda: None)
+        handler, tape = tap.Handler(loop), Tape(lambda: None)
         handler.connection_made(Transport())
         post.send(Connection(handler), tape, b"", b"")
         for read in reads:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.dialect import ToolPart
+from providers.dialect import Delta, ToolPart
 from providers.generic import EFFORT
 from providers.outcome import Blame, Outcome
 from providers.provider import Provider
@@ -176,7 +176,7 @@ def test_text_is_read_once_under_whichever_name(dialect, said, content, reasonin
      {"usage": {}}, {"x_groq": None}, {"obfuscation": "xx"}],
 )  # fmt: skip
 def test_a_chunk_that_says_nothing_is_nothing(dialect, chunk):
-    assert dialect.read(chunk) == type(dialect.read({}))()
+    assert dialect.read(chunk) == Delta(foreign="choices" not in chunk)
 
 
 @each
@@ -357,7 +357,8 @@ def test_finish_reasons(dialect):
 
 KEYS = (
     "choices delta message content tool_calls function usage error finish_reason index"
-    " id arguments name reasoning_details x_groq base_resp metadata code"
+    " id arguments name reasoning_details x_groq base_resp metadata code errors"
+    " error_code error_msg status type success object"
 )
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),

@@ -6,23 +6,23 @@ import pytest
 from byteserver import GOOD, ByteServer, arrival, provider, stream
 
 from compare.cli.main import main
-from providers import tap
+from providers import tape
 from providers.egress import PolicyError, gate, refusal
 from providers.outcome import Outcome
-from providers.provider import Provider
+from providers.provider import Provider, ProviderError
 from providers.wire import Wire
 
 
 def opens(address, base_url="https://api.example.com/v1", **fields):
     """Return whether the gate of a host lets an address through."""
-    tap.CURRENT.set(tap.Tape(lambda: None))
+    tape.CURRENT.set(tape.Tape(lambda: None))
     host = Provider(name="h", dialect="generic", base_url=base_url, model="m", **fields)
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         gate(host)((family, socket.SOCK_STREAM, 6, "", (address, 443))).close()
     except PolicyError:
         return False
-    return tap.CURRENT.get().refusal is None
+    return tape.CURRENT.get().refusal is None
 
 
 PRIVATE = ["127.0.0.1", "10.1.2.3", "192.168.0.1", "0.0.0.0", "100.64.0.1",
@@ -88,8 +88,15 @@ async def asked(host, port, monkeypatch, found="127.0.0.1"):
         return await wire.send(arrival())
 
 
+@pytest.mark.parametrize("host", ODD_FORMS[:-1])
+async def test_an_odd_form_is_a_mistake_in_the_configuration(host, monkeypatch):
+    with pytest.raises(ProviderError, match="four decimal parts"):
+        await asked(host, 9, monkeypatch)
+
+
 @pytest.mark.parametrize("host", ODD_FORMS)
 async def test_no_odd_form_of_a_private_address_reaches_it(host, monkeypatch):
+    monkeypatch.setattr("providers.provider._is_short", lambda host: False)
     async with ByteServer([stream(*GOOD)]) as server:
         reply = await asked(host, server.port, monkeypatch)
         assert server.connections == 0
@@ -99,6 +106,7 @@ async def test_no_odd_form_of_a_private_address_reaches_it(host, monkeypatch):
 
 @pytest.mark.parametrize("host", ["0x7f.1", "public.example"])
 async def test_the_odd_forms_do_reach_it_without_the_gate(host, monkeypatch):
+    monkeypatch.setattr("providers.provider._is_short", lambda host: False)
     monkeypatch.setattr("providers.egress.refusal", lambda *_: None)
     async with ByteServer([stream(*GOOD)]) as server:
         reply = await asked(host, server.port, monkeypatch)

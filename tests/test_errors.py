@@ -2,7 +2,7 @@
 
 import pytest
 
-from providers.errors import in_band, meaning, settled, wording
+from providers.errors import UNTOLD, in_band, meaning, settled, wording
 from providers.outcome import Outcome
 
 O = Outcome  # noqa: E741 - a table of outcomes reads better so
@@ -76,6 +76,29 @@ def test_money_in_the_message_goes_before_a_code_that_says_rate():
         ({"detail": "boom"}, b""),
         ({"message": "boom"}, b"error"),
         ({"error": {"detail": [{"loc": ["a"], "msg": "boom"}]}}, b""),
+        ({"type": "error", "message": "boom"}, b""),
+        ({"type": "error", "error": {"type": "overloaded", "message": "boom"}}, b""),
+        ({"object": "Error", "message": "boom"}, b""),
+        ({"status": "error", "message": "boom"}, b""),
+        ({"status": "failed", "choices": [], "msg": "boom"}, b""),
+        ({"errors": [{"message": "boom"}]}, b""),
+        ({"errors": ["boom"]}, b""),
+        ({"errors": {"message": "boom"}}, b""),
+        ({"error_msg": "boom"}, b""),
+        ({"error_message": "boom", "choices": []}, b""),
+        ({"error_code": 336003, "error_msg": "boom"}, b""),
+        ({"code": 500, "msg": "boom"}, b""),
+        ({"code": "Throttling", "message": "boom"}, b""),
+        ({"status": 500, "message": "boom"}, b""),
+        ({"type": "response.failed", "message": "boom"}, b""),
+        ({"choices": [{"delta": {"error": "boom"}}]}, b""),
+        ({"choices": [{"message": {"error": {"message": "boom"}}}]}, b""),
+        ({"choices": [{}, {"error": "boom"}]}, b""),
+        ([{"error": {"message": "boom"}}], b""),
+        ("boom", b"error"),
+        (["boom"], b"error"),
+        ([{"message": "boom"}], b"error"),
+        ({"message": "boom"}, b"Error"),
     ],
 )
 def test_an_error_is_found_wherever_it_stands(chunk, event):
@@ -89,7 +112,18 @@ def test_an_error_is_found_wherever_it_stands(chunk, event):
     [{}, {"error": None}, {"error": {}}, {"choices": []}, {"choices": None},
      {"base_resp": {"status_code": 0}}, {"x_groq": {"id": "x"}}, {"x_groq": None},
      {"success": True}, {"choices": [{"error": None}]}, {"choices": [None]},
-     {"choices": [], "detail": "x"}],
+     {"choices": [], "detail": "x"},
+     {"error": False}, {"error": 0}, {"error": "none"}, {"errors": []},
+     {"error_code": 0, "error_msg": "success"}, {"error_code": "0"}, {"error_msg": ""},
+     {"error_code": 0, "error_msg": "the request was served", "choices": []},
+     {"status": "completed"}, {"status": 200}, {"type": "chunk"}, {"object": "list"},
+     {"code": 0, "message": "boom"}, {"code": 200, "msg": "done"}, {"code": 500},
+     {"code": 7, "message": "x", "choices": [{"delta": {"content": "a"}}]},
+     {"status": 200, "message": "boom"}, {"status": "queued", "message": "boom"},
+     {"choices": [{"delta": {"error": None}}]}, {"choices": [{"delta": "error"}]},
+     [{"id": "x"}], [[{"error": "boom"}]],
+     {"message": "error"}, {"choices": [{"delta": {"content": "error"}}]},
+     "boom", ["boom"], 5, None],
 )  # fmt: skip
 def test_a_chunk_without_an_error_has_none(chunk):
     assert in_band(chunk, b"") is None
@@ -106,6 +140,11 @@ def test_a_chunk_without_an_error_has_none(chunk):
         ({"object": "error", "message": "m", "code": 404}, "404", "m"),
         ({"base_resp": {}, "status_code": 1008, "status_msg": "m"}, "1008", "m"),
         ({"error": "m"}, None, "m"),
+        ({"error": 429}, "429", "429"),
+        ({"error": True}, None, "True"),
+        ({"errors": [{"message": "m", "code": "c"}]}, "c", "m"),
+        ([{"error": {"message": "m", "code": 400}}], "400", "m"),
+        ({"error_code": 17, "error_msg": "m"}, "17", "m"),
         ({"error": None}, None, "the text"),
         (None, None, "the text"),
         ("m", None, "m"),
@@ -113,3 +152,11 @@ def test_a_chunk_without_an_error_has_none(chunk):
 )  # fmt: skip
 def test_code_and_message_out_of_every_shape(payload, code, message):
     assert wording(payload, "the text") == (code, message)
+
+
+def test_an_error_that_is_nested_too_deeply_to_be_spelled_out_is_still_one():
+    deep = []
+    for _ in range(5_000):
+        deep = [deep]
+    assert wording({"error": deep}, "") == (None, UNTOLD)
+    assert wording({"error": {"code": deep, "message": deep}}, "")[1] == UNTOLD

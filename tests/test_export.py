@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import sqlite3
 import stat
 import sys
 
@@ -165,11 +166,11 @@ def test_a_link_is_replaced_and_not_followed(tmp_path):
 def test_a_source_that_fails_leaves_nothing_and_what_was_there(tmp_path):
     def failing():
         yield LINES[0]
-        raise OSError("the database went away")
+        raise sqlite3.OperationalError("the database went away")
 
     out = tmp_path / "rows.csv"
     out.write_text("old")
-    with pytest.raises(OSError, match="went away"):
+    with pytest.raises(sqlite3.OperationalError, match="went away"):
         export(failing(), Line, "csv", out, force=True)
     assert out.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["rows.csv"]
@@ -208,3 +209,11 @@ def test_parquet_keeps_types_and_rows(tmp_path):
 
 def test_the_forms_are_the_four_that_are_promised():
     assert list(FORMS) == ["csv", "jsonl", "markdown", "parquet"]
+
+
+def test_what_is_no_plain_file_is_not_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(StoreError, match="no plain file"):
+        export(LINES, Line, "csv", pipe, force=True)
+    assert pipe.is_fifo()

@@ -21,11 +21,12 @@ LOOKS_INTO = {
 ORDER = {
     "scenarios": "request prompts form answer texts steps calls fences pages inside "
     "sandbox code own checks content draw scenario proof session load plan",
-    "data": "row timeline prices migrations foreign lock statements spool opening "
-    "store query ledger export",
+    "data": "row timeline prices migrations identity foreign lock statements spool "
+    "opening store query ledger export",
     "providers": "outcome reply disguise secret provider usage sse dialect errors "
-    "limits generic ourtoken openrouter zai registry lenient calls plainchunk alike "
-    "plain answer intake verdict audit reader chunks tap post egress failure "
+    "limits generic ourtoken openrouter zai registry lenient calls sniff plainchunk "
+    "alike answer intake verdict audit reader chunks tape tap post "
+    "egress failure "
     "resolver line alarm start turnstile exchange wire simulator",
     "providers.simulator": "profile faults player catalogue bill truth cache asked "
     "prose values answer pace refusal frames script director host serve spawn "
@@ -56,6 +57,7 @@ BLIND = {"compare.judge": {"compare.run"}, "compare.show": {"compare.run"}}
 EVERYWHERE = {"msgspec"}
 DOORS = {
     "aiohttp": {
+        "providers.tape",
         "providers.tap",
         "providers.post",
         "providers.failure",
@@ -67,6 +69,7 @@ DOORS = {
     "asyncio_throttle": {"compare.run.gate"},
     "sqlite_utils": {
         "data.migrations",
+        "data.identity",
         "data.foreign",
         "data.opening",
         "data.store",

@@ -130,6 +130,33 @@ def test_without_a_price_cost_is_unknown_and_not_free():
     assert row.cost_reported_nusd == 441_000
 
 
+@pytest.mark.parametrize(
+    ("stated", "nusd"),
+    [("9223372036.9", None), ("1000000", None), ("1e30", None), ("1e999", None),
+     ("999999.999999999", 999_999_999_999_999), ("0.1000000005", 100_000_000)],
+)  # fmt: skip
+def test_a_cost_beyond_all_bounds_is_unknown_and_flagged(stated, nusd):
+    usage = Usage(prompt_tokens=1, completion_tokens=1, cost_usd=stated)
+
+    row, _ = row_of(reply(usage=usage))
+
+    assert row.cost_reported_nusd == nusd
+    assert ("cost_implausible" in row.flags) == (nusd is None)
+
+
+def test_counts_that_would_cost_a_million_dollars_cost_nothing_known():
+    usage = Usage(prompt_tokens=5, cached_tokens=10**12 - 1, raw="{}")
+    dear = msgspec.structs.replace(PRICE, cache_read_pusd=10**12)
+
+    row, _ = row_of(reply(usage=usage), price=dear)
+
+    assert (row.cost_nusd, row.cost_cached_nusd, row.cached_tokens) == (
+        None, None, 10**12 - 1
+    )  # fmt: skip
+    assert "cost_implausible" in row.flags
+    assert row.usage_json == "{}"
+
+
 @pytest.mark.parametrize("cost", ["NaN", "-1", "free", "inf", None])
 def test_a_hosts_odd_cost_is_unknown(cost):
     usage = Usage(prompt_tokens=1, completion_tokens=1, cost_usd=cost)

@@ -1,4 +1,4 @@
-"""data.migrations: the schema fits the records, and no other file is ever touched."""
+"""data.migrations, data.identity: the schema fits, and no other file is touched."""
 
 import sqlite3
 import types
@@ -7,7 +7,8 @@ import typing
 import pytest
 from sqlite_utils import Database
 
-from data.migrations import APPLICATION_ID, StoreError, identify, migrations, upgrade
+from data.identity import identify, upgrade
+from data.migrations import APPLICATION_ID, StoreError, migrations
 from data.row import CheckRow, Row, RunRow, Timing
 from data.store import Store
 

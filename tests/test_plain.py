@@ -27,6 +27,7 @@ DELTA = st.fixed_dictionaries(
         "reasoning": MAYBE,
         "reasoning_details": st.sampled_from([None, [], [{"text": "hm"}]]),
         "refusal": MAYBE,
+        "error": st.sampled_from([None, {}, "no", {"message": "no"}]),
         "tool_calls": st.sampled_from(
             [None, [], [{"index": 0, "id": "c", "function": {"name": "f"}}]]
         ),
@@ -45,7 +46,7 @@ CHUNK = st.fixed_dictionaries(
     {},
     optional={
         "id": st.sampled_from([None, "a", "a", "a", "b", ""]),
-        "object": st.sampled_from(["chat.completion.chunk", "error"]),
+        "object": st.sampled_from(["chat.completion.chunk", "error", "Error", "x"]),
         "model": st.sampled_from([None, "m", "m", "n"]),
         "provider": MAYBE,
         "system_fingerprint": MAYBE,
@@ -55,6 +56,14 @@ CHUNK = st.fixed_dictionaries(
         "x_groq": st.sampled_from([None, {"usage": USAGE}]),
         "detail": st.sampled_from([None, "no"]),
         "success": st.sampled_from([None, True, False]),
+        "errors": st.sampled_from([None, [], [{"message": "no"}]]),
+        "error_code": st.sampled_from([None, 0, 336003]),
+        "error_msg": st.sampled_from([None, "", "no"]),
+        "error_message": st.sampled_from([None, "no"]),
+        "status": st.sampled_from([None, "completed", "error"]),
+        "type": st.sampled_from([None, "chunk", "error"]),
+        "code": st.sampled_from([None, 0, 500]),
+        "message": st.sampled_from([None, "no"]),
     },
 )
 PLAIN = st.builds(
@@ -82,6 +91,9 @@ EVENT = st.one_of(
             "data: 1],[2\n\n",
             "data: nonsense\n\n",
             "event: error\ndata: {}\n\n",
+            "Event: Error\n\n",
+            "event: error\ndata: no\n\n",
+            "event: ping\n\n",
             'data: {"id":"a",\ndata: "choices":[]}\n\n',
         ]
     ),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from providers.provider import ProviderError, chat_url, root_url
+from providers.provider import ProviderError, chat_url, check_proxy, root_url
 
 CHAT = "https://api.example.com/v1/chat/completions"
 
@@ -38,6 +38,33 @@ def test_the_path_is_the_hosts_own(spelled, url):
 def test_what_is_no_address_is_refused_with_the_remedy(bad):
     with pytest.raises(ProviderError, match=r"base_url .* such as https://"):
         chat_url(bad)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.1", "0", "2130706433", "0x7f.1", "0x7f000001", "0177.0.0.1", "127.0.0.01",
+     "127.0.0.1.", "1.2.3", "1.2.3.4.5", "256.0.0.1", "0x", "a.b.0x7f", "h.1",
+     "\uff11\uff12\uff17.\uff11", "127\u30020\u30020\u30021", "127.0.0.\u2460"],
+)  # fmt: skip
+def test_a_number_is_no_address(host):
+    for check, what in ((chat_url, "base_url"), (check_proxy, "proxy")):
+        with pytest.raises(ProviderError, match=rf"{what}: .* no address in full; wri"):
+            check(f"http://{host}:8000/v1")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "h1", "1.example", "10.0.0.1e", "[::1]"])
+def test_an_address_in_full_and_a_name_with_digits_are_fine(host):
+    assert chat_url(f"http://{host}/v1") == f"http://{host}/v1/chat/completions"
+    check_proxy(f"http://me:pass@{host}:3128")
+
+
+@pytest.mark.parametrize(
+    "bad", ["127.0.0.1:3128", "socks5://h:1", "", "http://me:p@", "me:p@h"]
+)
+def test_a_proxy_that_is_none_is_refused_and_its_password_not_shown(bad):
+    with pytest.raises(ProviderError, match=r"proxy .* such as http://") as caught:
+        check_proxy(bad.replace("p@", "CANARY@"))
+    assert "CANARY" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,46 @@ def test_164_what_no_disk_takes_is_taken_out_again_and_counted(path, monkeypatch
     assert 2 * len(rows) == int(taken)
 
 
+@pytest.mark.parametrize(
+    "rest",
+    [b"\x00\x00\x01\x00torn", b"\x00\x00", b"\xff\xff\xff\xffx", b"\x00\x00\x00\x01"],
+    ids=["cut", "cut in its length", "too long", "no body"],
+)
+def test_a_damaged_spool_is_kept_and_told_and_what_is_whole_is_stored(path, kept, rest):
+    spool = path.with_name("h2h.db-spool")
+    spooled(path, [(("insert", "requests", [*kept]), [*kept.values()])])
+    for name in ("h2h.db-spool-torn", "h2h.db-spool-torn-2"):
+        before = spool.read_bytes() + rest
+        spool.write_bytes(before)
+        with Store.open(path) as db:
+            told = db.remark
+        assert told.startswith(f"{path.with_name(name)}: was damaged")
+        assert "1 records out of it are now in h2h.db" in told
+        assert "--resume RUN" in told
+        assert read(path, "SELECT seq FROM requests") == [(7,)]
+        assert path.with_name(name).read_bytes() == before
+        assert not spool.exists()  # the next records would stand behind what is torn
+        spooled(path, [(("insert", "requests", [*kept]), [*kept.values()])])
+    with Store.open(path) as db:
+        assert db.remark is None
+
+
+def test_a_group_larger_than_any_of_ours_is_not_even_read(path, kept, monkeypatch):
+    spooled(path, [(("insert", "requests", [*kept]), [*kept.values()])])
+    monkeypatch.setattr("data.spool.LARGEST_GROUP", 10)
+    with Store.open(path) as db:
+        assert "0 records" in db.remark
+    assert path.with_name("h2h.db-spool-torn").exists()
+
+
+def test_a_verb_that_writes_tells_what_was_damaged(path, kept, capfd):
+    spooled(path)
+    path.with_name("h2h.db-spool").write_bytes(b"\x00\x00\x01\x00torn")
+    with pytest.raises(SystemExit):
+        main(["runs", "rm", "r1", "--db", str(path)])
+    assert f"{path}-spool-torn: was damaged" in capfd.readouterr().err
+
+
 VERBS = [["runs"], ["show"], ["compare", "latest"], ["export"], ["usage"]]
 
 

@@ -10,8 +10,9 @@ from aiohttp.client_reqrep import ClientRequest
 from aiohttp.http_writer import _serialize_headers
 from byteserver import GOOD, ByteServer, arrival, provider, stream
 
-from providers import tap
+from providers import exchange
 from providers.failure import CUT
+from providers.tape import Tape, _emptied
 from providers.wire import Wire
 
 
@@ -91,20 +92,20 @@ def test_an_emptied_buffer_is_empty_for_aiohttp_too():
         reader.feed_data(b"0123456789")
         reader.feed_data(b"abc")
         reader.end_http_chunk_receiving()
-        assert tap._emptied(reader) == b"0123456789abc"
-        assert tap._emptied(reader) == b""
+        assert _emptied(reader) == b"0123456789abc"
+        assert _emptied(reader) == b""
     assert reader.total_bytes == 1300
 
 
 async def test_every_moment_of_an_exchange_is_on_the_tape(monkeypatch):
     tapes = []
 
-    class Kept(tap.Tape):
+    class Kept(Tape):
         def __init__(self, wake):
             super().__init__(wake)
             tapes.append(self)
 
-    monkeypatch.setattr(tap, "Tape", Kept)
+    monkeypatch.setattr(exchange, "Tape", Kept)
     async with (
         ByteServer([stream(*GOOD)]) as server,
         Wire([provider(server.url)], concurrency=1) as wire,
@@ -121,7 +122,7 @@ async def test_every_moment_of_an_exchange_is_on_the_tape(monkeypatch):
 
 
 def test_take_gives_each_piece_once():
-    tape = tap.Tape(lambda: None)
+    tape = Tape(lambda: None)
     assert tape.take()[1] == []
     tape.add(1, b"a")
     tape.add(2, b"bc")

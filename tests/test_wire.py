@@ -35,7 +35,6 @@ from byteserver import (
     whole,
 )
 
-from providers import tap
 from providers.outcome import Blame, Flag, Outcome
 from providers.provider import Caps, Deadlines, ProviderError
 from providers.reader import Reader
@@ -45,6 +44,7 @@ from providers.simulator.faults import FAULTS
 from providers.simulator.host import SimulatedHost
 from providers.simulator.player import Wait
 from providers.simulator.profile import PROFILES
+from providers.tape import Tape
 from providers.wire import Wire
 
 KEY = "sk-CANARY-0123456789abcdef"
@@ -737,13 +737,13 @@ async def test_nothing_is_held_after_a_reply(monkeypatch):
             super().__init__(*args, **options)
             readers.append(weakref.ref(self))
 
-    class Tape(tap.Tape):
+    class Noted(Tape):
         def __init__(self, wake):
             super().__init__(wake)
             tapes.append(self)
 
     monkeypatch.setattr("providers.exchange.Reader", Watched)
-    monkeypatch.setattr(tap, "Tape", Tape)
+    monkeypatch.setattr("providers.exchange.Tape", Noted)
     async with (
         ByteServer([stream(*GOOD)], [head() + chunked(ROLE), STALL]) as server,
         Wire([provider(server.url)], concurrency=1) as wire,

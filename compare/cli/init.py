@@ -208,10 +208,17 @@ def init(output: Path | None, scenario: str | None, force: bool) -> None:
 def _write(path: Path, text: str, mode: str) -> None:
     from compare.run.mistakes import JobError
 
+    ours = False
     try:
         with path.open(mode, encoding="utf-8") as file:
+            ours = mode == "x"
             file.write(text)
     except FileExistsError:
         raise JobError(f"{path} exists; --force overwrites it") from None
     except OSError as error:
-        raise JobError(f"{path}: cannot be written ({error.strerror})") from None
+        if ours:  # half of a file would be taken for one
+            path.unlink(missing_ok=True)
+        raise JobError(
+            f"{path}: cannot be written ({error.strerror}); free disk space, or name "
+            "another file with -o"
+        ) from None

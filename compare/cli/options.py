@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from compare.judge.comparison import Judged
     from compare.judge.summary import Summary
     from data.row import RunRow, Timing
+    from data.store import Store
 
 LATEST = "latest"
 
@@ -47,6 +48,16 @@ def opened(db: Path) -> "closing[sqlite3.Connection]":
         _told().add(db)
         click.echo(waiting(db), err=True)
     return closing(reader)
+
+
+def writer(db: Path) -> "Store":
+    """Open a database to write; say on stderr what was damaged beside it."""
+    from data.store import Store
+
+    store = Store.open(db)
+    if store.remark is not None:
+        click.echo(store.remark, err=True)
+    return store
 
 
 def _told() -> set[Path]:

@@ -8,7 +8,7 @@ import click
 
 from compare.cli import gating, jobs
 from compare.cli.going import Telling, conducted
-from compare.cli.options import db_option, json_option
+from compare.cli.options import db_option, json_option, writer
 
 if TYPE_CHECKING:
     from compare.cli.trust import Scales
@@ -112,7 +112,6 @@ def carry_out(
     from compare.cli.trust import Scales, floor_of, metronome
     from compare.run.descriptors import make_room, needed
     from compare.run.prepare import prepare
-    from data.store import Store
 
     ready = prepare(job, kind)
     _tell_remarks(job)
@@ -124,7 +123,7 @@ def carry_out(
         how["drive"] = drive(ready.plan)
     scales = Scales(ready)
     guard = gating.Guard(job) if abort_on_fail else None
-    with metronome(calibrated) as host, Store.open(db) as store:
+    with metronome(calibrated) as host, writer(db) as store:
         # Once the store is open: that may bring back rows that were paid for today.
         how["limit_nusd"] = budget_left(job, db)
         how["floor"] = floor_of(host, job)
@@ -145,14 +144,13 @@ def _go_on(
     from compare.cli import again
     from compare.cli.trust import Scales
     from compare.run.descriptors import make_room, needed
-    from data.store import Store
 
     run = again.found(path, flags, db, text)
     make_room(needed(run.job))
     scales = Scales(run)
     guard = gating.Guard(run.job) if abort_on_fail else None
     weighing = [scales.add, *([guard.add] if guard is not None else [])]
-    with Store.open(db) as store:
+    with writer(db) as store:
         after, limit = again.left(run, db, weighing)
         again.tell(after)
         how = {"limit_nusd": limit, "after": after}

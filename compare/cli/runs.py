@@ -12,6 +12,7 @@ from compare.cli.options import (
     opened,
     print_json,
     run_facts,
+    writer,
 )
 
 
@@ -46,7 +47,7 @@ def rm(context: click.Context, run: str, db: Path | None) -> None:
     """Remove RUN (its id or the start of it) with all its rows, without asking."""
     from compare.show.words import plain
     from data import query
-    from data.store import Store, StoreError
+    from data.store import StoreError
 
     path: Path = db or (context.parent or context).params["db"]
     if run == LATEST:
@@ -55,6 +56,6 @@ def rm(context: click.Context, run: str, db: Path | None) -> None:
         found = query.run(reader, query.resolve(reader, run))
     if found.status == "running":
         raise StoreError(f"run {found.run_id}: still going; stop it before removing it")
-    with Store.open(path) as store:
+    with writer(path) as store:
         store.delete_run(found.run_id)
     click.echo(f"removed {plain(found.run_id)}")

@@ -11,7 +11,7 @@ import msgspec
 from compare.run.mistakes import JobError, SetupError
 from data import prices
 from data.prices import Price
-from providers.provider import Provider, ProviderError, root_url
+from providers.provider import Provider, ProviderError, check_proxy, root_url
 from providers.registry import AUTO, dialect, effort_style, endpoints, known
 from providers.secret import Secret
 from scenarios.form import refuse_unknown
@@ -162,6 +162,8 @@ def _start(table: HostTable) -> Provider:
 
 def _check(provider: Provider) -> None:
     root_url(provider.base_url)
+    if provider.proxy is not None:
+        check_proxy(provider.proxy)
     dialect(provider.dialect)
     if provider.effort_style is not None:
         effort_style(provider.effort_style)

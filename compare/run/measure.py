@@ -1,6 +1,7 @@
 """From a Reply to a Row: counts and gaps, the stream's label, the cost, the checks."""
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from math import fsum
 from typing import Any
 
@@ -25,6 +26,8 @@ NO_COST = Cost(
     output_nusd=None,
     total_nusd=None,
 )
+MOST_NUSD = 10**15
+"""What no one answer costs: a million US dollars. Such a figure is none."""
 DURATIONS = frozenset({"dns", "connect", "tls"})
 ANSWERED = frozenset({Outcome.OK})
 
@@ -53,7 +56,8 @@ def measure(result: Result, context: Context) -> tuple[Row, list[CheckRow]]:
     arrival, reply = result.arrival, result.reply
     provider = context.providers[arrival.provider]
     verdicts = _checked(result, context)
-    spent = _cost(reply, context.prices.get(provider.name))
+    counted = _cost(reply, context.prices.get(provider.name))
+    spent = NO_COST if _beyond(counted) else counted
     course = stream(reply, context.origin)
     row = Row(
         run_id=context.run_id,
@@ -68,7 +72,7 @@ def measure(result: Result, context: Context) -> tuple[Row, list[CheckRow]]:
         **_charged(reply, spent),
         price_id=_price_id(context.prices.get(provider.name)),
         **_told(reply),
-        flags=_json(sorted(_flags(result, course.get("stream_label"), spent))),
+        flags=_json(sorted(_flags(result, course.get("stream_label"), counted))),
         passed=_passed(verdicts),
         score=_score(verdicts),
     )
@@ -166,13 +170,20 @@ def _cost(reply: Reply, price: Price | None) -> Cost:
     )
 
 
+def _beyond(spent: Cost) -> bool:
+    """Return whether any part of a cost is more than an answer can cost."""
+    return any((nusd or 0) >= MOST_NUSD for nusd in msgspec.structs.astuple(spent))
+
+
 def _reported(cost_usd: str | None) -> int | None:
     """Return a host's own cost in nano-USD; None when it is no plausible figure."""
-    try:
-        usd = float(cost_usd) if cost_usd is not None else None
-    except ValueError:
+    if cost_usd is None:
         return None
-    return round(usd * 1e9) if usd is not None and 0 <= usd < 1e6 else None
+    try:
+        nusd = Decimal(cost_usd).scaleb(9)
+        return round(nusd) if 0 <= nusd < MOST_NUSD else None
+    except InvalidOperation:  # no number
+        return None
 
 
 def _price_id(price: Price | None) -> str | None:
@@ -183,7 +194,10 @@ def _flags(result: Result, label: str | None, spent: Cost) -> set[Flag]:
     flags = set(result.reply.flags)
     if label == "coalesced":
         flags.add(Flag.COALESCED_CHUNKS)
-    if spent.total_nusd and _reported((result.reply.usage or Usage()).cost_usd) == 0:
+    stated = (result.reply.usage or Usage()).cost_usd
+    reported = _reported(stated)
+    free = reported == 0 and bool(spent.total_nusd)
+    if free or _beyond(spent) or (stated is not None and reported is None):
         flags.add(Flag.COST_IMPLAUSIBLE)
     if result.worst_nusd and (spent.total_nusd or 0) > result.worst_nusd:
         flags.add(Flag.OVER_RESERVE)

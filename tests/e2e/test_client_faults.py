@@ -80,6 +80,22 @@ def test_164_a_full_disk_stops_the_run_and_it_can_be_resumed(desk, one):
     assert not desk.db.with_name("h2h.db-spool").exists()
 
 
+def test_164_what_a_full_disk_does_not_take_is_named_and_no_half_of_it_stays(desk, one):
+    desk("run", *one, "-n", 300, "-c", 20, "--no-calibrate")
+    for words in (
+        ["report", "-o", "out"],
+        ["export", "latest", "-o", "out"],
+    ):
+        # Of 512 bytes: as much as the reader's share of the database takes.
+        code, _, err = shell(desk, "ulimit -f 64;", *words)
+        assert code == 2
+        assert err.decode().startswith("error: out: cannot be written (File too large)")
+        assert not list(desk.folder.glob("*out*"))
+    code, _, err = shell(desk, "ulimit -f 2;", "init", "-o", "job.toml")
+    assert (code, "File too large" in err.decode()) == (2, True)
+    assert not (desk.folder / "job.toml").exists()
+
+
 def test_165_a_database_that_stays_locked_stops_the_run_and_loses_no_row(desk, one):
     process = going(desk, *one, "-n", 100_000, "-c", 2)
     other = sqlite3.connect(desk.db, isolation_level=None)

@@ -40,6 +40,12 @@ EXPECTED = {
     "49-string": expect(O.PROVIDER_ERROR, only=TEXTS, error_excerpt="boom"),
     "49-detail": expect(O.PROVIDER_ERROR, only=TEXTS, error_excerpt="boom"),
     "49-success": expect(O.PROVIDER_ERROR, only=TEXTS, error_excerpt="boom"),
+    "49-type": expect(O.PROVIDER_ERROR, only=TEXTS, error_excerpt="boom error"),
+    "49-errors": expect(O.PROVIDER_ERROR, only=TEXTS, error_excerpt="boom"),
+    "49-code": expect(
+        O.PROVIDER_ERROR, only=TEXTS, error_code="17", error_excerpt="boom"
+    ),
+    "49-status": expect(O.PROVIDER_ERROR, only=TEXTS, error_excerpt="boom"),
     "49-body": expect(O.PROVIDER_ERROR, only=SENT, error_excerpt="boom"),
     "50-502": refused(O.HTTP_ERROR, 502, error_excerpt=excerpt("502 Bad Gateway")),
     "50-504": refused(O.HTTP_ERROR, 504, error_excerpt=excerpt("504 Gateway Time-out")),

@@ -48,6 +48,8 @@ EXPECTED = {
         O.PROVIDER_ERROR, only=f"{SENT} first_event", error_excerpt="boom"
     ),
     "15-midway": expect(O.PROVIDER_ERROR, without=NO_END, error_excerpt="boom"),
+    "15-text": expect(O.PROVIDER_ERROR, error_excerpt="boom"),
+    "15-bare": expect(O.PROVIDER_ERROR, error_excerpt="an error without words"),
     "16-known": expect(),
     "16-unknown": expect(O.OK, F.BAD_EVENT),
     "17": expect(content=f"{LETTERS}Hello"),

@@ -87,6 +87,14 @@ async def test_a_host_that_switches_protocols_unasked_breaks_http():
     assert "protocol" in reply.error_excerpt
 
 
+@pytest.mark.parametrize("status", ["000 None", "001 x", "099 Continue"])
+@pytest.mark.parametrize("then", [STALL, stream(*GOOD)], ids=["stall", "answer"])
+async def test_a_status_below_100_is_no_interim_head(status, then):
+    reply = await play(f"HTTP/1.1 {status}\r\n\r\n".encode(), then)
+    assert (reply.outcome, reply.http_status) == (O.PROTOCOL_ERROR, None)
+    assert status[:3] in reply.error_excerpt
+
+
 async def test_an_answer_before_the_whole_request_was_read_spoils_the_connection():
     heads = 0
 

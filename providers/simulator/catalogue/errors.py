@@ -90,12 +90,20 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         number=49,
         slug="error_shapes",
-        title="an error in another shape: a string, a detail, no success",
+        title="an error in another shape: a string, a list, a code, a status",
         variants={
             "string": streaming(ROLE, *TEXT, event({"error": "boom"})),
             "detail": streaming(ROLE, *TEXT, event({"detail": "boom"})),
             "success": streaming(
                 ROLE, *TEXT, event({"success": False, "message": "boom"})
+            ),
+            "type": streaming(ROLE, *TEXT, event({"type": "error", "message": "boom"})),
+            "errors": streaming(ROLE, *TEXT, event({"errors": [{"message": "boom"}]})),
+            "code": streaming(
+                ROLE, *TEXT, event({"error_code": 17, "error_msg": "boom"})
+            ),
+            "status": streaming(
+                ROLE, *TEXT, event({"status": "error", "message": "boom"})
             ),
             "body": replying(encoded({"success": False, "message": "boom"})),
         },

@@ -201,6 +201,8 @@ FAULTS: tuple[Fault, ...] = (
             "midway": streaming(
                 *GOOD[:3], b'event: error\ndata: {"message": "boom"}\n\n'
             ),
+            "text": streaming(*GOOD[:3], b"event: error\ndata: boom\n\n", *GOOD[3:]),
+            "bare": streaming(*GOOD[:3], b"event: error\n\n", *GOOD[3:]),
         },
         outcome="provider_error",
         seen="term-llm#454",

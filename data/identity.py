@@ -1,0 +1,78 @@
+"""Whose database a file is, and whether it has our newest schema."""
+
+import sqlite3
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from data.migrations import APPLICATION_ID, StoreError, migrations
+
+MAGIC = b"SQLite format 3\0"
+SMALLEST = 512
+"""Bytes of the smallest SQLite page: no database but an empty one is smaller."""
+
+
+def upgrade(conn: sqlite3.Connection, path: Path) -> None:
+    """Bring an empty database or one of ours to the newest schema, or change nothing.
+
+    StoreError for somebody else's database and for one from a newer version.
+    """
+    if identify(conn, path):
+        return
+    db = Database(conn, execute_plugins=False)
+    # One transaction for all steps: no half-made database can be left behind.
+    with db.atomic():
+        migrations.apply(db)
+
+
+def _unreadable(path: Path) -> str:
+    """Return what to say of a file that SQLite does not read.
+
+    Only for such a file: closing any descriptor of a database frees the locks that
+    this process holds on it.
+    """
+    with path.open("rb") as file:
+        is_sqlite = file.read(len(MAGIC)) == MAGIC
+    if is_sqlite:
+        return (
+            f"{path}: a damaged SQLite database; restore it, or name another with --db"
+        )
+    return f"{path}: not an SQLite database; name another file with --db"
+
+
+def identify(conn: sqlite3.Connection, path: Path) -> bool:
+    """Tell whether a database has our newest schema; False if it can be brought to it.
+
+    StoreError when it cannot: not SQLite, another program's, or a newer version's.
+    """
+    # SQLite takes a file of a few bytes for an empty database and writes over it.
+    if 0 < path.stat().st_size < SMALLEST:
+        raise StoreError(_unreadable(path))
+    try:
+        mark = conn.execute("PRAGMA application_id").fetchone()[0]
+        tables = conn.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    except sqlite3.OperationalError as why:
+        raise StoreError(f"{path}: cannot be read ({why})") from None
+    except sqlite3.DatabaseError:
+        raise StoreError(_unreadable(path)) from None
+    if mark == APPLICATION_ID:
+        return _is_newest(conn, path)
+    if mark or tables:
+        raise StoreError(
+            f"{path}: a database of another program; name another file with --db"
+        )
+    return False
+
+
+def _is_newest(conn: sqlite3.Connection, path: Path) -> bool:
+    db = Database(conn, execute_plugins=False, recursive_triggers=False)
+    applied = {step.name for step in migrations.applied(db)}
+    empty = Database(memory=True, execute_plugins=False)
+    known = {step.name for step in migrations.pending(empty)}
+    empty.close()
+    if applied - known:
+        raise StoreError(
+            f"{path}: written by a newer head-to-head (schema {max(applied)}); "
+            "upgrade head-to-head, or name another file with --db"
+        )
+    return applied == known
