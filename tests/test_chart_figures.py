@@ -397,7 +397,7 @@ def test_a_forest_has_the_caveats_of_what_it_shows():
     run = run_row(job=json.dumps(job))
     subject = subject_of(timings(n=60, fail={"zai": 0.1}), run, compared=True)
     plot, foot, side = drawn("contrasts", subject)
-    told = words(foot)
+    told = [*words(foot), *(text.get_text() for text in plot.figure.texts)]
     assert any("zai: " in line and "requests failed" in line for line in told)
     assert any("extra_body" in line for line in told)
     comparison = subject.comparison

@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from compare.cli.options import db_option, run_argument
+from compare.cli.options import (
+    anyway_option,
+    db_option,
+    force_option,
+    reference_option,
+    run_argument,
+    run_b_argument,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +24,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @run_argument
-@click.argument("run_b", required=False)
+@run_b_argument
 @click.option(
     "-o",
     "--output",
@@ -26,17 +33,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="The file to write.",
 )
-@click.option(
-    "--reference",
-    metavar="HOST",
-    help="The host to set the others against (default: the first one of the run).",
-)
-@click.option(
-    "--anyway",
-    is_flag=True,
-    help="Compare what was asked unlike things; the page says so.",
-)
-@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@reference_option
+@anyway_option
+@force_option
 @db_option
 def report(
     run: str,

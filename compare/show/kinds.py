@@ -13,6 +13,7 @@ from compare.show import (
     cache,
     calendar,
     curves,
+    findings,
     forest,
     money,
     outcomes,
@@ -34,7 +35,9 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of chart.
 
     `lacks` returns why a run has no data for it, or None; it is then left out unless
-    it was named. `note` stands at the foot of the page. `height` is in inches.
+    it was named. `note` stands at the foot of the page, and below it what is `told` of
+    the run. `height` is in inches. The head says who is ahead in the metrics that it
+    `compares`, or else what is `found`.
     """
 
     title: str
@@ -43,7 +46,9 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     height: Callable[[Panel], float]
     note: str = ""
     group: Group = "segment"
-    priced: bool = False
+    compares: tuple[str, ...] = ()
+    found: Callable[[Subject], str] = lambda _: ""
+    told: Callable[[Subject], list[str]] = lambda _: []
     lacks: Callable[[Subject], str | None] = lambda _: None
 
 
@@ -72,9 +77,6 @@ def _lacks_contrasts(subject: Subject) -> str | None:
     return "there are no two hosts with enough answers in the same blocks"
 
 
-COMPARED = "contrasts"
-"""The kind that needs a comparison: the others are drawn without."""
-
 NO_FIRST = "no answer has a time to first token"
 NO_LAST = "no request was ok"
 BAND = "band: 95 % interval of the share at each time, one at a time (Wilson)"
@@ -88,6 +90,7 @@ KINDS: dict[str, Kind] = {
         height=_curve,
         note=f"{ENDS} · {BAND}",
         lacks=_needs("ttft", NO_FIRST),
+        compares=("ttft",),
     ),
     "e2e-ecdf": Kind(
         title="How soon the whole answer is there",
@@ -96,8 +99,9 @@ KINDS: dict[str, Kind] = {
         height=_curve,
         note=f"{ENDS} · {BAND}",
         lacks=_needs("e2e", NO_LAST),
+        compares=("e2e",),
     ),
-    COMPARED: Kind(
+    "contrasts": Kind(
         title="Hosts against the reference",
         says="ratios of medians to the reference with their intervals and verdicts",
         paint=forest.forest,
@@ -106,7 +110,9 @@ KINDS: dict[str, Kind] = {
         "bar: 95 % interval (bootstrap over blocks; from 20,000 on a large-sample "
         "formula) · filled: a verdict, corrected for the number of hosts; open: none · "
         "[a]: caveats, as h2h compare has them",
+        told=forest.shared_caveats,
         lacks=_lacks_contrasts,
+        compares=tuple(findings.PLACES),
     ),
     "percentiles": Kind(
         title="Percentiles of latency",
@@ -116,6 +122,7 @@ KINDS: dict[str, Kind] = {
         note="bar: 95 % interval from order statistics · n/a: too few answers for it · "
         "open mark: the same percentile with each failure counted as endless",
         lacks=_needs("e2e", NO_LAST),
+        compares=("ttft", "e2e"),
     ),
     "latency-box": Kind(
         title="Latency of single answers",
@@ -125,6 +132,7 @@ KINDS: dict[str, Kind] = {
         note="dot: one answer · T: median (from 11 answers) and its 95 % interval · "
         "box: middle half (from 24) · whiskers: 5 % to 95 % (from 130)",
         lacks=_needs("e2e", NO_LAST),
+        compares=("ttft", "e2e"),
     ),
     "throughput": Kind(
         title="Throughput",
@@ -133,6 +141,7 @@ KINDS: dict[str, Kind] = {
         height=sweeps.throughput_height,
         group="scenario",
         lacks=_needs("tokens", "no answer has a token count"),
+        compares=("tpot",),
     ),
     "prompt-length": Kind(
         title="Time to first token against the length of the prompt",
@@ -169,6 +178,7 @@ KINDS: dict[str, Kind] = {
         height=lambda panel: (
             0.75 + 0.6 * len(panel.hosts) + outcomes.outcomes_height(panel)
         ),
+        found=findings.failed,
     ),
     "cost-speed": Kind(
         title="Cost against speed",
@@ -177,7 +187,7 @@ KINDS: dict[str, Kind] = {
         height=money.cost_speed_height,
         note="dashed, filled marks: hosts that no other beats in both respects · "
         "upright bar: 95 % interval of the median",
-        priced=True,
+        told=money.priced,
         lacks=money.lacks_prices,
     ),
     "cost-cache": Kind(
@@ -188,7 +198,7 @@ KINDS: dict[str, Kind] = {
         note="by list price, at each host's own mean tokens an answer; writing the "
         "cache is not in it · mark on a line: the hit rate that was measured · ring: "
         "break-even",
-        priced=True,
+        told=money.priced,
         lacks=cache.lacks_cache_prices,
     ),
     "accepted": Kind(
@@ -198,7 +208,7 @@ KINDS: dict[str, Kind] = {
         height=money.accepted_height,
         note="all that was charged and waited for, over the accepted answers · "
         "line: 95 % interval, from 24 requests",
-        priced=True,
+        told=money.priced,
         lacks=_needs("e2e", NO_LAST),
     ),
     "over-time": Kind(
@@ -209,6 +219,7 @@ KINDS: dict[str, Kind] = {
         note="line: medians of equal spans with their 95 % interval, broken where "
         "fewer than 11 answers came, or more failed · x: a failure · grey: not "
         "sending",
+        compares=("ttft",),
     ),
     "hour-of-week": Kind(
         title="By hour of the week",
@@ -226,6 +237,10 @@ KINDS: dict[str, Kind] = {
         note="ok / (ok + failed): what was our own doing is left out · dot: nothing "
         "was asked",
         lacks=calendar.lacks_hours,
+        found=findings.failed,
     ),
 }  # fmt: skip
 """Every kind of chart by the name it has on the command line."""
+
+COMPARED = frozenset(name for name, kind in KINDS.items() if kind.compares)
+"""The kinds that say who is ahead: they need a comparison, the others none."""

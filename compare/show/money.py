@@ -10,7 +10,7 @@ from compare.judge.economy import PER, efficient
 from compare.show.panel import Host, Panel
 from compare.show.parts import below_it, empty, foot_height, host_axis, stack
 from compare.show.subject import Subject
-from compare.show.words import number, usd
+from compare.show.words import number, plain, usd
 
 
 def cost_speed(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
@@ -95,6 +95,18 @@ def lacks_prices(subject: Subject) -> str | None:
     """Return why a run has no costs to show."""
     known = any(s.cost_per_1k_usd is not None for s in subject.summaries.values())
     return None if known else "no host's answers could be priced"
+
+
+def priced(subject: Subject) -> list[str]:
+    """Return from which day the prices are that the run was charged by."""
+    days: dict[str, list[str]] = {}
+    for host, price in subject.prices.items():
+        day = f"seen {price.date}" if price.date else "given by the user"
+        days.setdefault(day, []).append(subject.hosts.get(host, plain(host)))
+    if len(days) == 1:
+        return [f"list prices, {next(iter(days))}"]
+    told = [f"{day} ({', '.join(hosts)})" for day, hosts in sorted(days.items())]
+    return [f"list prices: {'; '.join(told)}"] if told else []
 
 
 def _per(plot: Axes, y: int, host: Host, per: Per, n: int, panel: Panel) -> None:

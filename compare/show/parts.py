@@ -1,6 +1,5 @@
 """What panels are made of: places, axes, legends, and words where there is nothing."""
 
-import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,14 +8,19 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.transforms import blended_transform_factory
 
 from compare.judge.frame import Floats
+from compare.show.letters import spelt, wrapped
 from compare.show.panel import Host, Panel
-from compare.show.theme import Theme
+from compare.show.theme import WIDTH, Theme
 from compare.show.words import plain
 
 FOOT_LINE = 0.18
-FOOT_LETTERS = 104
+MARGIN = 0.015
+"""What stays free at the left of words, as a part of the page's width."""
+
+ACROSS = WIDTH * (1 - 2 * MARGIN)
 
 AXES = {
     "ttft": "time to first token (ms)",
@@ -61,7 +65,7 @@ def empty(axes: Axes, why: str, theme: Theme) -> None:
     axes.text(
         0.5,
         0.5,
-        why,
+        "\n".join(wrapped(spelt(plain(why, 900)), 4.5, 9.5)),
         ha="center",
         va="center",
         color=theme.muted,
@@ -103,21 +107,28 @@ def below_it(
     """Write lines below a panel, in the place that `foot_height` left for them."""
     foot = figure.add_subplot(spec)
     foot.axis("off")
-    where, height = foot.transAxes, foot_height(lines)
-    for n, line in enumerate(_wrapped(lines)):
-        y, muted = 1 - FOOT_LINE * n / height, theme.muted
-        text = foot.text(0, y, line, va="top", size=8.5, color=muted, transform=where)
+    # From the page's edge on: a panel's own edge depends on the names at its left.
+    where = blended_transform_factory(figure.transFigure, foot.transAxes)
+    parts = _wrapped(lines)
+    for n, line in enumerate(parts):
+        y, muted = 1 - FOOT_LINE * n / _high(parts), theme.muted
+        text = foot.text(MARGIN, y, line, va="top", size=8.5, color=muted,
+                         transform=where)  # fmt: skip
         text.set_in_layout(False)  # it is as wide as the page lets it be
 
 
 def foot_height(lines: Sequence[str]) -> float:
     """Return the inches that lines below a panel take."""
-    return 0.05 + FOOT_LINE * len(_wrapped(lines))
+    return _high(_wrapped(lines))
+
+
+def _high(parts: Sequence[str]) -> float:
+    return 0.05 + FOOT_LINE * len(parts)
 
 
 def _wrapped(lines: Sequence[str]) -> list[str]:
     return [
-        part for line in lines for part in textwrap.wrap(plain(line, 900), FOOT_LETTERS)
+        part for line in lines for part in wrapped(spelt(plain(line, 900)), ACROSS, 8.5)
     ]
 
 
