@@ -132,14 +132,14 @@ def test_errors_are_stacked_to_the_whole_of_each_host():
         widths[y] = widths.get(y, 0) + bar.get_width()
     assert widths == {0: pytest.approx(1), 1: pytest.approx(1), 2: pytest.approx(1)}
     said = texts([plot])
-    assert "rate_limited 20" in said
-    assert "ok 20" in said
+    assert "rate_limited 20; ok: 0 % (0 % to 16.1 %)" in said
+    assert "ok 20; ok: 100 % (83.9 % to 100 %)" in said
 
 
 def test_failures_stand_in_the_chart_over_time():
     found = timings(n=30, fail={"zai": 0.4})
     bad = [row for row in found if row.outcome != "ok"]
-    _, strip, _ = sorted(
+    _, strip, _, _ = sorted(
         axes_of("over-time", found, placed=True), key=lambda a: -a.get_position().y0
     )
     (marks,) = strip.lines

@@ -43,7 +43,7 @@ ORDER = {
     "validity remarks",
     "compare.show": "words cells tables verdicts others gates grids papers notebook "
     "letters theme subject findings panel parts page placing boxes curves forest "
-    "outcomes sweeps prompts streams money cache times calendar kinds charts "
+    "outcomes sweeps prompts streams money cache times calendar weekly kinds charts "
     "inline pictures jobfile sheets facts report",
     "compare.serve": "probe",
 }

@@ -21,6 +21,7 @@ from compare.show import (
     streams,
     sweeps,
     times,
+    weekly,
 )
 from compare.show.panel import Panel
 from compare.show.parts import legend_height
@@ -178,6 +179,7 @@ KINDS: dict[str, Kind] = {
         height=lambda panel: (
             0.75 + 0.6 * len(panel.hosts) + outcomes.outcomes_height(panel)
         ),
+        note="line: 95 % interval of the share that was ok, of ok + failed (Wilson)",
         found=findings.failed,
     ),
     "cost-speed": Kind(
@@ -185,8 +187,9 @@ KINDS: dict[str, Kind] = {
         says="what 1,000 requests cost against the median time of one",
         paint=money.cost_speed,
         height=money.cost_speed_height,
-        note="dashed, filled marks: hosts that no other beats in both respects · "
-        "upright bar: 95 % interval of the median",
+        note="dashed, filled marks: hosts that no other beats in both respects, as "
+        "measured · bars: 95 % intervals, upright of the median (order statistics), "
+        "level of the mean cost (bootstrap; from 20,000 on a large-sample formula)",
         told=money.priced,
         lacks=money.lacks_prices,
     ),
@@ -217,17 +220,20 @@ KINDS: dict[str, Kind] = {
         paint=times.over_time,
         height=lambda panel: _curve(panel) + times.failed_height(panel),
         note="line: medians of equal spans with their 95 % interval, broken where "
-        "fewer than 11 answers came, or more failed · x: a failure · grey: not "
+        "fewer than 11 answers came, or more failed · x: a failure, and below the "
+        "share that failed in equal spans with its 95 % interval (Wilson) · grey: not "
         "sending",
         compares=("ttft",),
     ),
     "hour-of-week": Kind(
         title="By hour of the week",
         says="median time to first token and success share by hour of the week (UTC)",
-        paint=calendar.hour_of_week,
-        height=calendar.hour_of_week_height,
-        note="blank: fewer than 11 answers (times), or no request (ok)",
-        lacks=calendar.lacks_a_day,
+        paint=weekly.hour_of_week,
+        height=weekly.hour_of_week_height,
+        note="blank: fewer than 11 answers (times), or no request (ok) · wide "
+        "interval: 95 % interval of the median (order statistics) wider than half of "
+        "it, or of the share that was ok (Wilson) than 10 points",
+        lacks=weekly.lacks_a_day,
     ),
     "calendar": Kind(
         title="Availability",
@@ -235,7 +241,8 @@ KINDS: dict[str, Kind] = {
         paint=calendar.calendar,
         height=calendar.calendar_height,
         note="ok / (ok + failed): what was our own doing is left out · dot: nothing "
-        "was asked",
+        "was asked · low cell: so few requests that the 95 % interval (Wilson) is "
+        "wider than 10 points · at the right: all of them, with that interval",
         lacks=calendar.lacks_hours,
         found=findings.failed,
     ),

@@ -1,13 +1,20 @@
 """What panels are made of: places, axes, legends, and words where there is nothing."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import (
+    Formatter,
+    FuncFormatter,
+    LogLocator,
+    NullFormatter,
+    NullLocator,
+)
 from matplotlib.transforms import blended_transform_factory
 
 from compare.judge.frame import Floats
@@ -28,6 +35,24 @@ AXES = {
     "decode_tps": "decode speed of one stream (tokens/s)",
 }
 """What stands at the axis of a metric."""
+
+
+class Plain(Formatter):
+    """Ticks as plain numbers, with as many places as tell each from the next."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """Return a number as it stands at a tick of its own."""
+        return f"{x:,.6g}"
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        """Return the texts of all ticks of an axis."""
+        apart = min((b - a for a, b in pairwise(sorted(values)) if b > a), default=1.0)
+        for places in range(10):
+            texts = [f"{value:,.{places}f}" for value in values]
+            if all(abs(float(t.replace(",", "")) - v) < apart / 50
+                   for t, v in zip(texts, values, strict=True)):  # fmt: skip
+                return texts
+        return [f"{value:.6g}" for value in values]
 
 
 def stack(spec: SubplotSpec, *heights: float) -> list[SubplotSpec]:
@@ -53,7 +78,9 @@ def scale(axes: Axes, which: str, values: Floats) -> None:
         axis.set_major_locator(LogLocator(subs=subs, numticks=12))
         axis.set_minor_locator(NullLocator())
         axis.set_minor_formatter(NullFormatter())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+    else:
+        axis.set_major_formatter(Plain())
 
 
 def empty(axes: Axes, why: str, theme: Theme) -> None:
