@@ -319,7 +319,7 @@ def test_an_outage_is_a_gap_in_the_line_over_time():
         rows.append(
             timing(n, provider="a", sent_s=60.0 * n, end_s=60.0 * n + 1, **what)
         )
-    plot, strip, shares, _ = drawn("over-time", subject_of(rows, run_row(("a",))))
+    plot, strip, _, shares = drawn("over-time", subject_of(rows, run_row(("a",))))
     line = in_colour(plot.lines, 0)[0]
     x, y = np.array(line.get_xdata()), np.array(line.get_ydata())
     assert shares.get_xlabel().startswith("hours")

@@ -210,9 +210,9 @@ def test_a_host_looks_the_same_in_every_chart_and_unlike_the_others():
     assert len(found[3].rows) == 2
     dark = cast(made, made.frame.segments, DARK)
     assert [host.marker for host in dark] == [host.marker for host in found]
-    many = cast(subject_of([], run_row([str(n) for n in range(24)])), [], LIGHT)
-    assert len({(host.colour, host.marker) for host in many}) == 24
-    assert len({(host.colour, str(host.line)) for host in many}) == 24
+    many = cast(subject_of([], run_row([str(n) for n in range(12)])), [], LIGHT)
+    assert len({(host.colour, host.marker) for host in many}) == 12
+    assert len({(host.colour, str(host.line)) for host in many}) == 12
 
 
 def test_load_steps_become_panels_or_one_line_over_the_load():
@@ -265,10 +265,24 @@ def test_nothing_leaves_the_page(kind):
     assert box.y1 <= height + 0.01
 
 
-def test_more_hosts_than_a_picture_holds_are_refused():
-    hosts = [f"h{n}" for n in range(500)]
-    with pytest.raises(ChartError, match="500 hosts in 1 panels are more than"):
-        draw("percentiles", subject_of([timing(provider="h0")], run_row(hosts)), "png")
+@pytest.mark.parametrize("kind", KINDS)
+def test_of_many_hosts_those_asked_most_are_drawn_and_it_is_said(kind):
+    hosts = [f"h{n:02}" for n in range(40)]
+    found = timings(hosts, n=12) + timings(hosts[20:30], n=3, first=1000)
+    subject = subject_of(found, run_row(hosts, prices=PRICES))
+    assert list(subject.drawn) == ["h00", "h01", *hosts[20:30]]
+    axes = axes_of(kind, found, hosts, prices=PRICES, placed=True)
+    said = "\n".join([*texts(axes), *(t.get_text() for t in axes[0].figure.texts)])
+    assert "12 of 40 hosts are drawn, those asked most" in said
+    assert "h02" not in said
+
+
+def test_the_reference_is_among_the_hosts_that_are_drawn():
+    hosts = [f"h{n:02}" for n in range(14)]
+    subject = subject_of(timings(hosts, n=12), run_row(hosts), compared=True)
+    late = msgspec.structs.replace(subject.comparison, reference="h13")
+    drawn = msgspec.structs.replace(subject, comparison=late).drawn
+    assert list(drawn) == [*hosts[:11], "h13"]
 
 
 def test_files_are_named_for_run_and_kind_and_are_private(tmp_path):

@@ -27,9 +27,6 @@ __all__ = ["COMPARED", "FORMATS", "KINDS", "ChartError", "draw", "drawable", "wr
 
 FORMATS = ("png", "svg", "pdf")
 MOST_PANELS = 6
-HIGHEST = 380.0
-"""Inches: a picture of 65,536 pixels is the largest that can be written."""
-
 _SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,79}", re.ASCII)
 
 
@@ -92,11 +89,6 @@ def write(
 def _figure(kind: Kind, subject: Subject, theme: Theme) -> Figure:
     drawn = _panels(kind, subject, theme)
     heights = [kind.height(panel) for panel in drawn[:MOST_PANELS]]
-    if sum(heights) > HIGHEST:
-        raise ChartError(
-            f"{len(subject.hosts):,} hosts in {len(heights)} panels are more than a "
-            "picture holds; draw a run of fewer"
-        )
     notes = _notes(kind, subject, len(drawn))
     words = Words(
         title=kind.title,
@@ -125,6 +117,11 @@ def _notes(kind: Kind, subject: Subject, n_panels: int) -> list[str]:
         *([kind.note] if kind.note else []),
         *kind.told(subject),
     ]
+    if len(subject.drawn) < len(subject.hosts):
+        notes.append(
+            f"{len(subject.drawn)} of {len(subject.hosts):,} hosts are drawn, those "
+            "asked most; h2h show and h2h compare have all"
+        )
     if counts.n_interrupted:
         notes.append(
             f"{counts.n_interrupted:,} requests were cut off by us: neither ok nor "

@@ -94,13 +94,16 @@ def _named(subject: Subject, alike: Sequence[Contrast], *, ratios: bool) -> str:
 
 def _failing(subject: Subject, least: float) -> Iterator[str]:
     """Yield which hosts failed more than a share of their requests, if any did."""
-    shares: dict[str, float] = {}
-    for name, label in subject.hosts.items():
-        tallies = [s.tally for s in subject.summaries.values() if s.provider == name]
-        n_failed = sum(each.n_failed for each in tallies)
-        n = n_failed + sum(each.n_ok for each in tallies)
-        if n and n_failed / n > least:
-            shares[label] = n_failed / n
+    counts: dict[str, list[int]] = {}
+    for each in subject.summaries.values():
+        failed, n = counts.get(each.provider, [0, 0])
+        judged = each.tally.n_ok + each.tally.n_failed
+        counts[each.provider] = [failed + each.tally.n_failed, n + judged]
+    shares = {
+        subject.hosts[name]: failed / n
+        for name, (failed, n) in counts.items()
+        if n and failed / n > least
+    }
     worst = sorted(shares, key=lambda label: -shares[label])
     told = [f"{label} {percent(shares[label])}" for label in worst[:MOST]]
     told += [f"{len(worst) - MOST} more hosts less"] if worst[MOST:] else []

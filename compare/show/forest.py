@@ -124,17 +124,20 @@ def _contrasts(panel: Panel) -> list[tuple[Contrast, str]]:
     comparison = panel.subject.comparison
     if comparison is None:
         return []
-    marks = marked(comparison.notes, comparison.contrasts)
-    return [
-        (each, marks.get(n, "").strip())
-        for n, each in enumerate(comparison.contrasts)
+    mine = [
+        each
+        for each in comparison.contrasts
         if Segment(each.scenario, each.step) in panel.segments
+        and each.provider in panel.subject.drawn
     ]
+    marks = marked(comparison.notes, mine)
+    return [(each, marks[n].strip()) for n, each in enumerate(mine)]
 
 
 def shared_caveats(subject: Subject) -> list[str]:
     """Return the caveats of a run's contrasts that are of no scenario of its own."""
-    found = subject.comparison.contrasts if subject.comparison else []
+    every = subject.comparison.contrasts if subject.comparison else []
+    found = [each for each in every if each.provider in subject.drawn]
     return _told(subject, found, lambda note: note.scenario is None)
 
 

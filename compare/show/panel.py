@@ -98,7 +98,7 @@ def cast(
 ) -> tuple[Host, ...]:
     """Return each host with its requests in some segments; it may have none."""
     frame, found = subject.frame, []
-    for n, (name, label) in enumerate(subject.hosts.items()):
+    for n, (name, label) in enumerate(subject.drawn.items()):
         parts = [frame.rows(segment, name) for segment in segments]
         rows = np.concatenate([np.zeros(0, dtype=np.int64), *parts])
         found.append(

@@ -23,6 +23,9 @@ from data.prices import Price
 from data.row import RunRow
 
 NAMES = 26
+MOST = 12
+"""Hosts that are drawn: more than these nobody tells apart."""
+
 GAPS = ("gap_p50_ns", "gap_max_ns")
 
 
@@ -52,6 +55,22 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         planned = names_in(self.run.providers)
         names = list(dict.fromkeys([*planned, *self.frame.hosts]))
         return labels(names, NAMES, spelt)
+
+    @cached_property
+    def drawn(self) -> dict[str, str]:
+        """Return the labels of those hosts that charts show.
+
+        Of many those with most requests, the first ones of equals, and the reference.
+        """
+        frame = self.frame
+        asked = {
+            name: sum(len(frame.rows(segment, name)) for segment in frame.segments)
+            for name in self.hosts
+        }
+        reference = self.comparison.reference if self.comparison else None
+        first = sorted(asked, key=lambda name: (name != reference, -asked[name]))
+        chosen = set(first[:MOST])
+        return {name: label for name, label in self.hosts.items() if name in chosen}
 
     @cached_property
     def unlike(self) -> list[str]:
