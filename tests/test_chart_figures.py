@@ -258,13 +258,13 @@ def test_cost_and_speed_are_the_summaries_and_the_frontier_is_dashed():
     plot = drawn("cost-speed", subject)[0]
     summaries = [subject.summaries[SEGMENT, host] for host in HOSTS]
     for n, each in enumerate(summaries):
-        bar, mark = in_colour(plot.lines, n)
+        _, bar, mark = in_colour(plot.lines, n)
         ends = (each.e2e_p50.low, each.e2e_p50.high)
         assert tuple(bar.get_ydata()) == pytest.approx(ends)
         assert mark.get_xdata()[0] == pytest.approx(each.cost_per_1k_usd)
         assert mark.get_ydata()[0] == pytest.approx(each.e2e_p50.value)
     # The first host is cheapest and fastest here: the others are beaten.
-    hollow = [in_colour(plot.lines, n)[1].get_markerfacecolor() for n in range(3)]
+    hollow = [in_colour(plot.lines, n)[2].get_markerfacecolor() for n in range(3)]
     assert hollow == [LIGHT.hosts[0], LIGHT.paper, LIGHT.paper]
 
 
@@ -319,10 +319,10 @@ def test_an_outage_is_a_gap_in_the_line_over_time():
         rows.append(
             timing(n, provider="a", sent_s=60.0 * n, end_s=60.0 * n + 1, **what)
         )
-    plot, strip, _ = drawn("over-time", subject_of(rows, run_row(("a",))))
+    plot, strip, _, shares = drawn("over-time", subject_of(rows, run_row(("a",))))
     line = in_colour(plot.lines, 0)[0]
     x, y = np.array(line.get_xdata()), np.array(line.get_ydata())
-    assert strip.get_xlabel().startswith("hours")
+    assert shares.get_xlabel().startswith("hours")
     down = (x > 210 / 60) & (x < 290 / 60)
     up = (x < 190 / 60) | (x > 310 / 60)
     assert down.sum() >= 3
@@ -397,7 +397,7 @@ def test_a_forest_has_the_caveats_of_what_it_shows():
     run = run_row(job=json.dumps(job))
     subject = subject_of(timings(n=60, fail={"zai": 0.1}), run, compared=True)
     plot, foot, side = drawn("contrasts", subject)
-    told = words(foot)
+    told = [*words(foot), *(text.get_text() for text in plot.figure.texts)]
     assert any("zai: " in line and "requests failed" in line for line in told)
     assert any("extra_body" in line for line in told)
     comparison = subject.comparison

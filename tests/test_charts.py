@@ -62,7 +62,7 @@ def test_every_chart_says_what_it_rests_on(kind):
     assert "n=15" in said
     units = ("(ms)", "tokens/s", "share of all", "USD", "ratio to", "(UTC)", "(hour,")
     assert any(unit in said for unit in units)
-    if KINDS[kind].priced:
+    if "cost" in kind or kind == "accepted":
         assert "list prices, seen 2026-07-02" in said
     assert kind in {"errors", "calendar", "cost-speed", "cost-cache", "latency-box",
                     "throughput", "raster", "gaps"} or "95 %" in said or (
@@ -132,14 +132,14 @@ def test_errors_are_stacked_to_the_whole_of_each_host():
         widths[y] = widths.get(y, 0) + bar.get_width()
     assert widths == {0: pytest.approx(1), 1: pytest.approx(1), 2: pytest.approx(1)}
     said = texts([plot])
-    assert "rate_limited 20" in said
-    assert "ok 20" in said
+    assert "rate_limited 20; ok: 0 % (0 % to 16.1 %)" in said
+    assert "ok 20; ok: 100 % (83.9 % to 100 %)" in said
 
 
 def test_failures_stand_in_the_chart_over_time():
     found = timings(n=30, fail={"zai": 0.4})
     bad = [row for row in found if row.outcome != "ok"]
-    _, strip, _ = sorted(
+    _, strip, _, _ = sorted(
         axes_of("over-time", found, placed=True), key=lambda a: -a.get_position().y0
     )
     (marks,) = strip.lines
@@ -210,9 +210,9 @@ def test_a_host_looks_the_same_in_every_chart_and_unlike_the_others():
     assert len(found[3].rows) == 2
     dark = cast(made, made.frame.segments, DARK)
     assert [host.marker for host in dark] == [host.marker for host in found]
-    many = cast(subject_of([], run_row([str(n) for n in range(24)])), [], LIGHT)
-    assert len({(host.colour, host.marker) for host in many}) == 24
-    assert len({(host.colour, str(host.line)) for host in many}) == 24
+    many = cast(subject_of([], run_row([str(n) for n in range(12)])), [], LIGHT)
+    assert len({(host.colour, host.marker) for host in many}) == 12
+    assert len({(host.colour, str(host.line)) for host in many}) == 12
 
 
 def test_load_steps_become_panels_or_one_line_over_the_load():
@@ -265,10 +265,24 @@ def test_nothing_leaves_the_page(kind):
     assert box.y1 <= height + 0.01
 
 
-def test_more_hosts_than_a_picture_holds_are_refused():
-    hosts = [f"h{n}" for n in range(500)]
-    with pytest.raises(ChartError, match="500 hosts in 1 panels are more than"):
-        draw("percentiles", subject_of([timing(provider="h0")], run_row(hosts)), "png")
+@pytest.mark.parametrize("kind", KINDS)
+def test_of_many_hosts_those_asked_most_are_drawn_and_it_is_said(kind):
+    hosts = [f"h{n:02}" for n in range(40)]
+    found = timings(hosts, n=12) + timings(hosts[20:30], n=3, first=1000)
+    subject = subject_of(found, run_row(hosts, prices=PRICES))
+    assert list(subject.drawn) == ["h00", "h01", *hosts[20:30]]
+    axes = axes_of(kind, found, hosts, prices=PRICES, placed=True)
+    said = "\n".join([*texts(axes), *(t.get_text() for t in axes[0].figure.texts)])
+    assert "12 of 40 hosts are drawn, those asked most" in said
+    assert "h02" not in said
+
+
+def test_the_reference_is_among_the_hosts_that_are_drawn():
+    hosts = [f"h{n:02}" for n in range(14)]
+    subject = subject_of(timings(hosts, n=12), run_row(hosts), compared=True)
+    late = msgspec.structs.replace(subject.comparison, reference="h13")
+    drawn = msgspec.structs.replace(subject, comparison=late).drawn
+    assert list(drawn) == [*hosts[:11], "h13"]
 
 
 def test_files_are_named_for_run_and_kind_and_are_private(tmp_path):

@@ -110,9 +110,10 @@ def test_compare_of_two_runs_names_hosts_with_their_run(read):
     assert first["provider"] == f"ourtoken@{NEWER}"
     assert first["reference"] == f"ourtoken@{RUN_ID}"
     text = read("compare", RUN_ID, NEWER, "--reference", "zai")
-    assert " ".join(f"ourtoken@{NEWER} against zai@{RUN_ID}".split()) in " ".join(
-        text.split()
-    )
+    assert "ourtoken (new) against zai (base)" in text
+    assert f"base: run {RUN_ID}, started" in text
+    assert f"new: run {NEWER}, started" in text
+    assert "@" not in text
 
 
 def test_compare_judges_thresholds_and_leaves_with_99(h2h, filled, tmp_path):

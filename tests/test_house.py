@@ -43,8 +43,8 @@ ORDER = {
     "caveats notes comparison stored threshold grammar evidence gates live lines "
     "validity remarks",
     "compare.show": "words cells tables verdicts others gates grids papers notebook "
-    "theme subject panel parts page placing boxes curves forest outcomes sweeps "
-    "prompts streams money cache times calendar kinds charts "
+    "letters theme subject findings panel parts page placing boxes curves forest "
+    "outcomes sweeps prompts streams money cache times calendar weekly kinds charts "
     "inline pictures jobfile sheets facts report",
     "compare.serve": "probe",
 }

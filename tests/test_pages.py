@@ -15,7 +15,7 @@ from compare.judge.grammar import parse
 from compare.judge.pair import CONTRASTED
 from compare.show import pictures, sheets
 from compare.show.cells import METRICS
-from compare.show.charts import ChartError, draw
+from compare.show.charts import draw
 from compare.show.facts import DEFINITIONS
 from compare.show.pictures import Gallery, gallery
 from compare.show.report import Source, report
@@ -188,7 +188,13 @@ def test_two_runs_are_told_apart_everywhere():
     assert "What changed from run 20261103-090000-abcd to run 2026110" in read.text
     assert "run 20261103-090000-abcd: This run is degraded" in read.text
     assert "Nothing failed in run 20261103-090000-abcd" in read.text
-    assert "zai@20261104-090000-efgh" in [row[0] for t in read.tables for row in t]
+    names = [row[0] for table in read.tables for row in table]
+    assert "zai (new)" in names
+    assert "zai (base)" in [row[1] for t in read.tables for row in t]
+    assert "zai" not in names[: names.index("ourtoken (new)") + 3]
+    assert "base: run 20261103-090000-abcd, started" in read.text
+    assert "new: run 20261104-090000-efgh, started" in read.text
+    assert "@2026" not in read.text
 
 
 def failure(host, **changes):
@@ -265,20 +271,22 @@ def test_the_same_rows_give_the_same_page_under_two_megabytes(monkeypatch):
     assert not re.search(r"(src|href)=[\"'](?!#|data:image/png)", pages[0])
 
 
-def test_a_chart_that_cannot_be_drawn_is_left_out_and_named(monkeypatch):
-    def failing(kind, *args):
-        if kind == "errors":
-            raise ChartError("1,118 hosts are more than a picture holds")
-        return draw_once(kind, *args)
-
-    monkeypatch.setattr(pictures, "draw", failing)
-    made = gallery([drawn()])
-    assert made.left_out["errors"] == "1,118 hosts are more than a picture holds"
-    assert len(made.charts) > 3
+def test_of_many_hosts_the_page_says_that_some_are_only_in_the_tables():
+    hosts = tuple(f"h{n:02}" for n in range(14))
+    found = judged(tuple(timings(hosts, n=12)), hosts=hosts)
+    made = gallery([subject(found, compared(found))], room=300_000)
+    read = page(found, gallery=made)
+    assert "12 of 14 hosts are drawn, those asked most; all are in the tables" in (
+        read.text
+    )
+    assert set(hosts) <= {row[0] for row in read.tables[0]}
+    assert "are drawn" not in page(judged(), gallery=NO_CHARTS).text
 
 
 def test_charts_for_which_there_is_no_room_are_named(monkeypatch):
     monkeypatch.setattr(pictures, "draw", draw_once)
+    nothing = page(judged(), gallery=gallery([subject(judged())], room=0))
+    assert "ttft-ecdf: the page has no room for it" in nothing.text
     found = judged()
     made = gallery([drawn()], room=100_000)
     size = sum(len(each.light) + len(each.dark) for each in made.charts)

@@ -91,7 +91,7 @@ def test_two_runs_say_that_they_share_no_moment():
     slower = [msgspec.structs.replace(r, ttft_ms=r.ttft_ms * 2) for r in timings(n=40)]
     found = across(judged(timings(n=40)), judged(slower, run_id="r2"))
     text = " ".join(shown(found).split())
-    assert "zai@r2 is slower than zai@" in text
+    assert "zai (new) is slower than zai (base) to the first token" in text
     assert "share no moment" in text
     assert "of two separate runs" in text
     assert {each.paired for each in found.contrasts} == {False}

@@ -4,7 +4,13 @@ from pathlib import Path
 
 import click
 
-from compare.cli.options import LATEST, db_option, write_charts
+from compare.cli.options import (
+    LATEST,
+    anyway_option,
+    db_option,
+    force_option,
+    write_charts,
+)
 
 
 @click.command()
@@ -31,13 +37,15 @@ from compare.cli.options import LATEST, db_option, write_charts
     show_default=True,
     help="The colours of paper and ink.",
 )
-@click.option("--force", is_flag=True, help="Replace files that are there.")
+@anyway_option
+@force_option
 @db_option
 def chart(
     names: tuple[str, ...],
     output: Path,
     file_format: str,
     theme: str,
+    anyway: bool,
     force: bool,
     db: Path,
 ) -> None:
@@ -59,7 +67,9 @@ def chart(
     from compare.show.charts import KINDS
 
     run, kinds = (LATEST, names) if not names or names[0] in KINDS else _split(names)
-    paths = write_charts(db, run, output, kinds, file_format, theme, force=force)
+    paths = write_charts(
+        db, run, output, kinds, file_format, theme, anyway=anyway, force=force
+    )
     for path in paths:
         click.echo(path)
 

@@ -7,7 +7,15 @@ import click
 
 from compare.cli import gating
 from compare.cli.leave import EXITS
-from compare.cli.options import db_option, json_option, print_json, run_argument
+from compare.cli.options import (
+    anyway_option,
+    db_option,
+    json_option,
+    print_json,
+    reference_option,
+    run_argument,
+    run_b_argument,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,17 +26,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @run_argument
-@click.argument("run_b", required=False)
-@click.option(
-    "--reference",
-    metavar="HOST",
-    help="The host to set the others against (default: the first one of the run).",
-)
-@click.option(
-    "--anyway",
-    is_flag=True,
-    help="Compare what was asked unlike things; every output says so.",
-)
+@run_b_argument
+@reference_option
+@anyway_option
 @click.option(
     "--definitions",
     type=click.Choice(["aiperf", "vllm", "guidellm"]),

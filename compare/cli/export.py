@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from compare.cli.options import db_option, opened, run_argument
+from compare.cli.options import db_option, force_option, opened, run_argument
 
 FORMATS = ("csv", "jsonl", "markdown", "parquet")
 
@@ -25,7 +25,7 @@ FORMATS = ("csv", "jsonl", "markdown", "parquet")
 )
 @click.option("--summary", is_flag=True, help="One line a host instead of a request.")
 @click.option("--csv-raw", is_flag=True, help="Leave cells that look like formulas.")
-@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@force_option
 @db_option
 def export(
     run: str,

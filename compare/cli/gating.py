@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from compare.cli.options import force_option
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -45,7 +47,7 @@ OPTIONS = (
         metavar="FILE",
         help="Write a summary that fits a pull request (- prints it).",
     ),
-    click.option("--force", is_flag=True, help="Replace files that are there."),
+    force_option,
 )
 
 

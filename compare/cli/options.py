@@ -27,6 +27,20 @@ db_option = click.option(
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 run_argument = click.argument("run", default=LATEST, metavar="[RUN]")
+run_b_argument = click.argument("run_b", required=False)
+reference_option = click.option(
+    "--reference",
+    metavar="HOST",
+    help="The host to set the others against (default: the first one of the run).",
+)
+anyway_option = click.option(
+    "--anyway",
+    is_flag=True,
+    help="Compare what was asked unlike things; every output says so.",
+)
+force_option = click.option(
+    "--force", is_flag=True, help="Replace files that are there."
+)
 
 
 def print_json(found: Any) -> None:
@@ -139,18 +153,21 @@ def write_charts(
     file_format: str = "png",
     theme: str = "light",
     *,
+    anyway: bool = False,
     force: bool = False,
 ) -> list[Path]:
     """Draw a run's charts into a directory and return their paths.
 
     Without `kinds` all that the run has data for; which are left out, and why, is said
-    on stderr. UsageError for an unknown kind and a file that is there already.
+    on stderr. UsageError for an unknown kind and a file that is there already;
+    Incomparable for hosts that were asked unlike things, unless `anyway`.
     """
     from compare.cli.reading import drawn_from
     from compare.show.charts import COMPARED, ChartError, drawable, write
 
     chosen = list(kinds)
-    found = drawn_from(db, run, compared=not chosen or COMPARED in chosen)
+    wanted = not chosen or not COMPARED.isdisjoint(chosen)
+    found = drawn_from(db, run, compared=wanted, anyway=anyway)
     if not kinds:
         chosen, why = drawable(found)
         if why:

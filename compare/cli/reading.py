@@ -66,18 +66,22 @@ def comparison(
     return compared(found, hosts, chosen, objectives=objectives, anyway=anyway)
 
 
-def drawn_from(db: Path, text: str, *, compared: bool = True) -> "Subject":
-    """Return what charts of a run are drawn of, if need be with its comparison."""
-    from compare.judge.comparable import Incomparable
+def drawn_from(
+    db: Path, text: str, *, compared: bool = True, anyway: bool = False
+) -> "Subject":
+    """Return what charts of a run are drawn of, if need be with its comparison.
+
+    Incomparable if its hosts were asked unlike things, unless `anyway`: any chart
+    would set them side by side.
+    """
+    from compare.judge.comparable import refuse
     from compare.show.subject import subject
 
     found = judged(db, text)
-    if not compared:
-        return subject(found)
-    try:
-        return subject(found, comparison([found]))
-    except Incomparable as error:
-        return subject(found, refused=str(error))
+    made = subject(found, comparison([found], anyway=anyway) if compared else None)
+    if not anyway:
+        refuse(made.unlike)
+    return made
 
 
 def facts(found: "Comparison") -> dict[str, Any]:

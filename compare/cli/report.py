@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from compare.cli.options import db_option, run_argument
+from compare.cli.options import (
+    anyway_option,
+    db_option,
+    force_option,
+    reference_option,
+    run_argument,
+    run_b_argument,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +24,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @run_argument
-@click.argument("run_b", required=False)
+@run_b_argument
 @click.option(
     "-o",
     "--output",
@@ -26,17 +33,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="The file to write.",
 )
-@click.option(
-    "--reference",
-    metavar="HOST",
-    help="The host to set the others against (default: the first one of the run).",
-)
-@click.option(
-    "--anyway",
-    is_flag=True,
-    help="Compare what was asked unlike things; the page says so.",
-)
-@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@reference_option
+@anyway_option
+@force_option
 @db_option
 def report(
     run: str,
@@ -69,30 +68,34 @@ def page(
     reference: str | None = None,
 ) -> str:
     """Return the page of one run, or of two; `found` is what was said of them."""
+    import msgspec
+
     from compare.cli import gating
     from compare.judge.comparison import thresholds_of
+    from compare.show.pictures import PAGE, Gallery
     from compare.show.report import Source
     from compare.show.report import report as written
 
     asked = gating.parsed(thresholds_of(runs[-1].run))
-    source = Source(
+    bare = Source(
         comparison=found,
-        gallery=_charts(runs, found),
+        gallery=Gallery(charts=[], glyphs={}, left_out={}),
         gates=gating.judge(runs, asked, found.objectives, reference),
         failures=[_failures(db, each.run.run_id) for each in runs],
         counts=[len(each.frame) for each in runs],
     )
-    return written(source)
+    room = PAGE - len(written(bare).encode())
+    return written(msgspec.structs.replace(bare, gallery=_charts(runs, found, room)))
 
 
-def _charts(runs: "Sequence[Judged]", found: "Comparison") -> "Gallery":
+def _charts(runs: "Sequence[Judged]", found: "Comparison", room: int) -> "Gallery":
     from compare.show.pictures import gallery
     from compare.show.subject import subject
 
     if found.paired:
-        return gallery([subject(runs[0], found)])
+        return gallery([subject(runs[0], found)], room)
     why = "two runs are contrasted in the table, not in a chart"
-    return gallery([subject(each, refused=why) for each in runs])
+    return gallery([subject(each, refused=why) for each in runs], room)
 
 
 def _failures(db: Path, run_id: str) -> "list[Failure]":

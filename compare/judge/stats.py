@@ -178,7 +178,17 @@ def share_interval(
     middle = p + z * z / (2 * whole)
     reach = z * math.sqrt(p * (1 - p) / whole + z * z / (4 * whole * whole))
     scale = 1 + z * z / whole
-    return max((middle - reach) / scale, 0.0), min((middle + reach) / scale, 1.0)
+    # At the ends it is 0 or 1, whatever rounding makes of it.
+    low = (middle - reach) / scale if part else 0.0
+    high = (middle + reach) / scale if part < whole else 1.0
+    return max(low, 0.0), min(high, 1.0)
+
+
+def share_intervals(parts: ArrayLike, wholes: ArrayLike) -> NDArray[np.float64]:
+    """Return the `share_interval` of many shares, a line each; NaN of nothing."""
+    each = zip(np.asarray(parts), np.asarray(wholes), strict=True)
+    ends = [share_interval(int(part), int(whole)) for part, whole in each]
+    return np.array(ends, dtype=np.float64).reshape(-1, 2)
 
 
 def exact_interval(part: float, whole: int, confidence: float = CONFIDENCE) -> Interval:

@@ -105,20 +105,29 @@ def _percentiles(plot: Axes, panel: Panel, metric: str) -> None:
             at = y + 0.2 * (n - 1.5)
             found = quantile(values, q)
             worse = adjusted(values, host.counts.n_failed, q)
-            drawn += _percentile(plot, at, host, name, found, panel.theme)
-            if host.counts.n_failed and worse.value is not None and found.value:
-                plot.plot(worse.value, at, host.marker, color=host.colour,
+            far = worse.value if host.counts.n_failed and found.value else None
+            if far is not None:
+                plot.plot(far, at, host.marker, color=host.colour,
                           mfc=panel.theme.paper, markersize=5, zorder=1.8)  # fmt: skip
-                drawn.append(worse.value)
+            drawn += _percentile(plot, at, host, (name, far), found, panel.theme)
     _finish(plot, panel, metric, np.array(drawn))
     if drawn:
         _room_at_the_right(plot)
 
 
 def _percentile(
-    plot: Axes, y: float, host: Host, name: str, found: Quantile, theme: Theme
+    plot: Axes,
+    y: float,
+    host: Host,
+    named: tuple[str, float | None],
+    found: Quantile,
+    theme: Theme,
 ) -> list[float]:
-    """Draw one percentile, and return what its axis must reach."""
+    """Draw one percentile, and return what its axis must reach.
+
+    `named` has its name, and where it is with failures counted, or None.
+    """
+    name, far = named
     if found.value is None:
         where = plot.get_yaxis_transform()
         told = f"{name} {found.text()}"
@@ -132,10 +141,11 @@ def _percentile(
     plot.plot(found.value, y, host.marker, color=host.colour, markersize=4.5)
     if found.high is None:  # not bounded above
         plot.plot(high, y, ">", color=host.colour, markersize=4)
-    plot.annotate(f"{name} {number(found.value)}", (high, y), xytext=(5, 0),
+    end = high if far is None else max(high, far)
+    plot.annotate(f"{name} {number(found.value)}", (end, y), xytext=(5, 0),
                   textcoords="offset points", size=7.5, va="center",
                   color=theme.ink)  # fmt: skip
-    return [low, high]
+    return [low, end]
 
 
 def _room_at_the_right(plot: Axes) -> None:

@@ -4,7 +4,6 @@ import difflib
 import os
 import re
 import tempfile
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,21 +13,20 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from compare.judge.frame import Segment
+from compare.show.findings import ahead
 from compare.show.kinds import COMPARED, KINDS, Kind
-from compare.show.page import page, save
+from compare.show.letters import spelt
+from compare.show.page import Words, page, save
 from compare.show.panel import Panel, cast
 from compare.show.placing import settle
 from compare.show.subject import Subject
 from compare.show.theme import LIGHT, THEMES, Theme, rc
-from compare.show.words import plain
+from compare.show.words import plain, reasons
 
 __all__ = ["COMPARED", "FORMATS", "KINDS", "ChartError", "draw", "drawable", "write"]
 
 FORMATS = ("png", "svg", "pdf")
 MOST_PANELS = 6
-HIGHEST = 380.0
-"""Inches: a picture of 65,536 pixels is the largest that can be written."""
-
 _SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,79}", re.ASCII)
 
 
@@ -47,9 +45,7 @@ def draw(
     chosen = _known(kind, KINDS, "chart")
     _known(file_format, dict.fromkeys(FORMATS), "format")
     colours = theme if isinstance(theme, Theme) else _known(theme, THEMES, "theme")
-    with mpl.rc_context(), warnings.catch_warnings():
-        # A host's name may hold letters that the font lacks: boxes are drawn.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+    with mpl.rc_context():
         mpl.rcdefaults()  # a reader's own matplotlibrc must not change a chart
         mpl.rcParams.update(rc(colours))
         figure = _figure(chosen, subject, colours)
@@ -93,25 +89,39 @@ def write(
 def _figure(kind: Kind, subject: Subject, theme: Theme) -> Figure:
     drawn = _panels(kind, subject, theme)
     heights = [kind.height(panel) for panel in drawn[:MOST_PANELS]]
-    if sum(heights) > HIGHEST:
-        raise ChartError(
-            f"{len(subject.hosts):,} hosts in {len(heights)} panels are more than a "
-            "picture holds; draw a run of fewer"
-        )
     notes = _notes(kind, subject, len(drawn))
-    figure = page(kind.title, subject.run, notes, sum(heights), theme)
+    words = Words(
+        title=kind.title,
+        found=ahead(subject, kind.compares) or kind.found(subject),
+        alerts=_alerts(subject),
+        notes=notes,
+    )
+    figure = page(words, subject.run, sum(heights), theme)
     grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
     for n, panel in enumerate(drawn[:MOST_PANELS]):
         kind.paint(figure, grid[n, 0], panel)
     return figure
 
 
+def _alerts(subject: Subject) -> list[str]:
+    """Return what must be known before any figure is read."""
+    alerts = [f"not comparable, and drawn anyway: {each}" for each in subject.unlike]
+    if subject.run.validity == "invalid":
+        alerts += [f"the run is invalid: {each}" for each in reasons(subject.run)]
+    return alerts
+
+
 def _notes(kind: Kind, subject: Subject, n_panels: int) -> list[str]:
     counts = subject.frame.tally(np.arange(len(subject.frame)))
     notes = [
         *([kind.note] if kind.note else []),
-        *(_priced(subject) if kind.priced else []),
+        *kind.told(subject),
     ]
+    if len(subject.drawn) < len(subject.hosts):
+        notes.append(
+            f"{len(subject.drawn)} of {len(subject.hosts):,} hosts are drawn, those "
+            "asked most; h2h show and h2h compare have all"
+        )
     if counts.n_interrupted:
         notes.append(
             f"{counts.n_interrupted:,} requests were cut off by us: neither ok nor "
@@ -125,18 +135,6 @@ def _notes(kind: Kind, subject: Subject, n_panels: int) -> list[str]:
     if n_panels > MOST_PANELS:
         notes.append(f"{n_panels - MOST_PANELS} more scenarios and steps are not drawn")
     return notes
-
-
-def _priced(subject: Subject) -> list[str]:
-    """Return from which day the prices are that the run was charged by."""
-    days: dict[str, list[str]] = {}
-    for host, price in subject.prices.items():
-        day = f"seen {price.date}" if price.date else "given by the user"
-        days.setdefault(day, []).append(subject.hosts.get(host, plain(host)))
-    if len(days) == 1:
-        return [f"list prices, {next(iter(days))}"]
-    told = [f"{day} ({', '.join(hosts)})" for day, hosts in sorted(days.items())]
-    return [f"list prices: {'; '.join(told)}"] if told else []
 
 
 def _panels(kind: Kind, subject: Subject, theme: Theme) -> list[Panel]:
@@ -159,7 +157,7 @@ def _title(subject: Subject, segments: Sequence[Segment]) -> str:
     """Return which scenarios, and of several load steps which one, a panel holds."""
     names = list(dict.fromkeys(plain(each.scenario, 60) for each in segments))
     some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")
-    title = f"scenario{'s' if names[1:] else ''} {some}"
+    title = spelt(f"scenario{'s' if names[1:] else ''} {some}")
     steps = {segment.step for segment in segments}
     if len(subject.steps) > 1 and len(steps) == 1:
         title += f", {subject.steps[steps.pop()].label}"

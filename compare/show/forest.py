@@ -1,6 +1,6 @@
 """A forest of contrasts: each host's ratios to the reference, with their intervals."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 from matplotlib.axes import Axes
@@ -8,11 +8,13 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
+from compare.judge.caveats import Note
 from compare.judge.contrast import FASTER, NO_DIFFERENCE, SLOWER
 from compare.judge.frame import Segment
 from compare.judge.pair import Contrast, base
 from compare.show.panel import Host, Panel
 from compare.show.parts import below_it, empty, foot_height, stack
+from compare.show.subject import Subject
 from compare.show.theme import Theme
 from compare.show.verdicts import letter, marked
 from compare.show.words import percent, plain
@@ -28,9 +30,6 @@ WORDS = {
 """The metrics that are drawn, in this order: of all of them less is better."""
 
 LINE = 0.24
-MOST = 6
-"""At most so many caveats are told."""
-
 MARKS = {FASTER: "<", SLOWER: ">"}
 TICKS = (
     100, 10, 0.1, 0.01, 5, 2, 0.5, 0.2, 50, 20, 0.05, 0.02, 3, 1.5, 0.75, 1.25, 0.9,
@@ -125,27 +124,39 @@ def _contrasts(panel: Panel) -> list[tuple[Contrast, str]]:
     comparison = panel.subject.comparison
     if comparison is None:
         return []
-    marks = marked(comparison.notes, comparison.contrasts)
-    return [
-        (each, marks.get(n, "").strip())
-        for n, each in enumerate(comparison.contrasts)
+    mine = [
+        each
+        for each in comparison.contrasts
         if Segment(each.scenario, each.step) in panel.segments
+        and each.provider in panel.subject.drawn
     ]
+    marks = marked(comparison.notes, mine)
+    return [(each, marks[n].strip()) for n, each in enumerate(mine)]
+
+
+def shared_caveats(subject: Subject) -> list[str]:
+    """Return the caveats of a run's contrasts that are of no scenario of its own."""
+    every = subject.comparison.contrasts if subject.comparison else []
+    found = [each for each in every if each.provider in subject.drawn]
+    return _told(subject, found, lambda note: note.scenario is None)
 
 
 def _caveats(panel: Panel) -> list[str]:
-    """Return the caveats of a panel's contrasts that are drawn, by their letters."""
-    comparison = panel.subject.comparison
-    drawn = [line.contrast for line in _lines(panel) if line.contrast is not None]
-    if comparison is None:
-        return []
-    told = [
-        f"{letter(n).strip()}  {plain(note.text, 150)}"
-        for n, note in enumerate(comparison.notes)
-        if (note.hosts or note.metrics) and any(note.spoils(each) for each in drawn)
+    """Return the caveats of a panel's contrasts that are of its scenario."""
+    found = [each for each, _ in _contrasts(panel)]
+    return _told(panel.subject, found, lambda note: note.scenario is not None)
+
+
+def _told(
+    subject: Subject, found: Sequence[Contrast], chosen: Callable[[Note], bool]
+) -> list[str]:
+    """Return caveats that spoil some contrast, with the letters of `h2h compare`."""
+    notes = subject.comparison.notes if subject.comparison else []
+    return [
+        f"[{letter(n).strip()}] {plain(note.text, 890)}"
+        for n, note in enumerate(notes)
+        if chosen(note) and any(note.spoils(each) for each in found)
     ]
-    more = len(told) - MOST
-    return told[:MOST] + ([f"and {more} more caveats"] if more > 0 else [])
 
 
 def _same(group: Sequence[Contrast], all_of_them: Sequence[Contrast]) -> bool:

@@ -13,6 +13,7 @@ from compare.show import (
     cache,
     calendar,
     curves,
+    findings,
     forest,
     money,
     outcomes,
@@ -20,6 +21,7 @@ from compare.show import (
     streams,
     sweeps,
     times,
+    weekly,
 )
 from compare.show.panel import Panel
 from compare.show.parts import legend_height
@@ -34,7 +36,9 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of chart.
 
     `lacks` returns why a run has no data for it, or None; it is then left out unless
-    it was named. `note` stands at the foot of the page. `height` is in inches.
+    it was named. `note` stands at the foot of the page, and below it what is `told` of
+    the run. `height` is in inches. The head says who is ahead in the metrics that it
+    `compares`, or else what is `found`.
     """
 
     title: str
@@ -43,7 +47,9 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     height: Callable[[Panel], float]
     note: str = ""
     group: Group = "segment"
-    priced: bool = False
+    compares: tuple[str, ...] = ()
+    found: Callable[[Subject], str] = lambda _: ""
+    told: Callable[[Subject], list[str]] = lambda _: []
     lacks: Callable[[Subject], str | None] = lambda _: None
 
 
@@ -72,9 +78,6 @@ def _lacks_contrasts(subject: Subject) -> str | None:
     return "there are no two hosts with enough answers in the same blocks"
 
 
-COMPARED = "contrasts"
-"""The kind that needs a comparison: the others are drawn without."""
-
 NO_FIRST = "no answer has a time to first token"
 NO_LAST = "no request was ok"
 BAND = "band: 95 % interval of the share at each time, one at a time (Wilson)"
@@ -88,6 +91,7 @@ KINDS: dict[str, Kind] = {
         height=_curve,
         note=f"{ENDS} · {BAND}",
         lacks=_needs("ttft", NO_FIRST),
+        compares=("ttft",),
     ),
     "e2e-ecdf": Kind(
         title="How soon the whole answer is there",
@@ -96,8 +100,9 @@ KINDS: dict[str, Kind] = {
         height=_curve,
         note=f"{ENDS} · {BAND}",
         lacks=_needs("e2e", NO_LAST),
+        compares=("e2e",),
     ),
-    COMPARED: Kind(
+    "contrasts": Kind(
         title="Hosts against the reference",
         says="ratios of medians to the reference with their intervals and verdicts",
         paint=forest.forest,
@@ -106,7 +111,9 @@ KINDS: dict[str, Kind] = {
         "bar: 95 % interval (bootstrap over blocks; from 20,000 on a large-sample "
         "formula) · filled: a verdict, corrected for the number of hosts; open: none · "
         "[a]: caveats, as h2h compare has them",
+        told=forest.shared_caveats,
         lacks=_lacks_contrasts,
+        compares=tuple(findings.PLACES),
     ),
     "percentiles": Kind(
         title="Percentiles of latency",
@@ -116,6 +123,7 @@ KINDS: dict[str, Kind] = {
         note="bar: 95 % interval from order statistics · n/a: too few answers for it · "
         "open mark: the same percentile with each failure counted as endless",
         lacks=_needs("e2e", NO_LAST),
+        compares=("ttft", "e2e"),
     ),
     "latency-box": Kind(
         title="Latency of single answers",
@@ -125,6 +133,7 @@ KINDS: dict[str, Kind] = {
         note="dot: one answer · T: median (from 11 answers) and its 95 % interval · "
         "box: middle half (from 24) · whiskers: 5 % to 95 % (from 130)",
         lacks=_needs("e2e", NO_LAST),
+        compares=("ttft", "e2e"),
     ),
     "throughput": Kind(
         title="Throughput",
@@ -133,6 +142,7 @@ KINDS: dict[str, Kind] = {
         height=sweeps.throughput_height,
         group="scenario",
         lacks=_needs("tokens", "no answer has a token count"),
+        compares=("tpot",),
     ),
     "prompt-length": Kind(
         title="Time to first token against the length of the prompt",
@@ -169,15 +179,18 @@ KINDS: dict[str, Kind] = {
         height=lambda panel: (
             0.75 + 0.6 * len(panel.hosts) + outcomes.outcomes_height(panel)
         ),
+        note="line: 95 % interval of the share that was ok, of ok + failed (Wilson)",
+        found=findings.failed,
     ),
     "cost-speed": Kind(
         title="Cost against speed",
         says="what 1,000 requests cost against the median time of one",
         paint=money.cost_speed,
         height=money.cost_speed_height,
-        note="dashed, filled marks: hosts that no other beats in both respects · "
-        "upright bar: 95 % interval of the median",
-        priced=True,
+        note="dashed, filled marks: hosts that no other beats in both respects, as "
+        "measured · bars: 95 % intervals, upright of the median (order statistics), "
+        "level of the mean cost (bootstrap; from 20,000 on a large-sample formula)",
+        told=money.priced,
         lacks=money.lacks_prices,
     ),
     "cost-cache": Kind(
@@ -188,7 +201,7 @@ KINDS: dict[str, Kind] = {
         note="by list price, at each host's own mean tokens an answer; writing the "
         "cache is not in it · mark on a line: the hit rate that was measured · ring: "
         "break-even",
-        priced=True,
+        told=money.priced,
         lacks=cache.lacks_cache_prices,
     ),
     "accepted": Kind(
@@ -198,7 +211,7 @@ KINDS: dict[str, Kind] = {
         height=money.accepted_height,
         note="all that was charged and waited for, over the accepted answers · "
         "line: 95 % interval, from 24 requests",
-        priced=True,
+        told=money.priced,
         lacks=_needs("e2e", NO_LAST),
     ),
     "over-time": Kind(
@@ -207,16 +220,20 @@ KINDS: dict[str, Kind] = {
         paint=times.over_time,
         height=lambda panel: _curve(panel) + times.failed_height(panel),
         note="line: medians of equal spans with their 95 % interval, broken where "
-        "fewer than 11 answers came, or more failed · x: a failure · grey: not "
+        "fewer than 11 answers came, or more failed · x: a failure, and below the "
+        "share that failed in equal spans with its 95 % interval (Wilson) · grey: not "
         "sending",
+        compares=("ttft",),
     ),
     "hour-of-week": Kind(
         title="By hour of the week",
         says="median time to first token and success share by hour of the week (UTC)",
-        paint=calendar.hour_of_week,
-        height=calendar.hour_of_week_height,
-        note="blank: fewer than 11 answers (times), or no request (ok)",
-        lacks=calendar.lacks_a_day,
+        paint=weekly.hour_of_week,
+        height=weekly.hour_of_week_height,
+        note="blank: fewer than 11 answers (times), or no request (ok) · wide "
+        "interval: 95 % interval of the median (order statistics) wider than half of "
+        "it, or of the share that was ok (Wilson) than 10 points",
+        lacks=weekly.lacks_a_day,
     ),
     "calendar": Kind(
         title="Availability",
@@ -224,8 +241,13 @@ KINDS: dict[str, Kind] = {
         paint=calendar.calendar,
         height=calendar.calendar_height,
         note="ok / (ok + failed): what was our own doing is left out · dot: nothing "
-        "was asked",
+        "was asked · low cell: so few requests that the 95 % interval (Wilson) is "
+        "wider than 10 points · at the right: all of them, with that interval",
         lacks=calendar.lacks_hours,
+        found=findings.failed,
     ),
 }  # fmt: skip
 """Every kind of chart by the name it has on the command line."""
+
+COMPARED = frozenset(name for name, kind in KINDS.items() if kind.compares)
+"""The kinds that say who is ahead: they need a comparison, the others none."""

@@ -3,14 +3,26 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from compare.judge.accepted import Accepted, Per, accepted
-from compare.judge.economy import PER, efficient
+from compare.judge.economy import PER, efficient, interval_of_mean
+from compare.judge.pair import FLOOR_OF_MEANS
+from compare.judge.stats import Interval
 from compare.show.panel import Host, Panel
-from compare.show.parts import below_it, empty, foot_height, host_axis, stack
+from compare.show.parts import (
+    Plain,
+    below_it,
+    empty,
+    foot_height,
+    host_axis,
+    stack,
+)
 from compare.show.subject import Subject
-from compare.show.words import number, usd
+from compare.show.words import number, plain, usd
+
+ALIKE = 0.05
+"""An axis reaches so much of its values beyond them: what is less looks alike."""
 
 
 def cost_speed(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
@@ -28,12 +40,14 @@ def cost_speed(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
     best = [points[n] for n in front]
     plot.step([x for _, x, _ in best], [y for _, _, y in best], where="post",
               color=muted, lw=1, ls="--", zorder=1.5)  # fmt: skip
-    ends: list[float] = []
+    ends: list[list[float]] = [[], []]
     for n, (host, x, y) in enumerate(points):
         fill = host.colour if n in front else panel.theme.paper
-        bar = _interval(panel, host)
-        plot.plot([x] * len(bar), bar, color=host.colour, lw=1.2)
-        ends += bar
+        dear, slow = _bar(_of_cost(panel, host)), _bar(_of_median(panel, host))
+        plot.plot(dear, [y] * len(dear), color=host.colour, lw=1.2)
+        plot.plot([x] * len(slow), slow, color=host.colour, lw=1.2)
+        ends[0] += [x, *dear]
+        ends[1] += [y, *slow]
         plot.plot(x, y, host.marker, color=host.colour, mfc=fill, markersize=8)
         plot.annotate(
             f"{host.label}\n{host.facts}",
@@ -45,8 +59,8 @@ def cost_speed(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
             arrowprops={"arrowstyle": "-", "color": muted, "lw": 0.6},
             bbox={"fc": panel.theme.paper, "ec": "none", "alpha": 0.75, "pad": 0.5},
         ).set_in_layout(False)
-    _around(plot, "x", [x for _, x, _ in points])
-    _around(plot, "y", [*(y for _, _, y in points), *ends])
+    _around(plot, "x", ends[0])
+    _around(plot, "y", ends[1])
     plot.set_xlabel("USD per 1,000 requests (to the left: cheaper)")
     plot.set_ylabel("end to end, median (ms)\n(lower: faster)")
     return None
@@ -80,7 +94,7 @@ def per_accepted(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
         low, high = plot.get_xlim()
         plot.set_xlim(0, high + 0.45 * (high - min(low, 0)))
         plot.xaxis.set_major_locator(MaxNLocator(5))
-        plot.xaxis.set_major_formatter(FuncFormatter(lambda at, _: f"{at:,.3g}"))
+        plot.xaxis.set_major_formatter(Plain())
     first.set_xlabel(f"USD per {PER:,} accepted answers")
     last.set_xlabel("seconds per accepted answer")
 
@@ -95,6 +109,18 @@ def lacks_prices(subject: Subject) -> str | None:
     """Return why a run has no costs to show."""
     known = any(s.cost_per_1k_usd is not None for s in subject.summaries.values())
     return None if known else "no host's answers could be priced"
+
+
+def priced(subject: Subject) -> list[str]:
+    """Return from which day the prices are that the run was charged by."""
+    days: dict[str, list[str]] = {}
+    for host, price in subject.prices.items():
+        day = f"seen {price.date}" if price.date else "given by the user"
+        days.setdefault(day, []).append(subject.hosts.get(host, plain(host)))
+    if len(days) == 1:
+        return [f"list prices, {next(iter(days))}"]
+    told = [f"{day} ({', '.join(hosts)})" for day, hosts in sorted(days.items())]
+    return [f"list prices: {'; '.join(told)}"] if told else []
 
 
 def _per(plot: Axes, y: int, host: Host, per: Per, n: int, panel: Panel) -> None:
@@ -149,21 +175,33 @@ def _cost_points(panel: Panel) -> tuple[list[tuple[Host, float, float]], list[st
             missing.append(f"not shown: {host.label}: {host.facts}; {why}")
         else:
             points.append((host, each.cost_per_1k_usd, each.e2e_p50.value))
+            n = len(panel.frame.known("cost", host.rows))
+            if n < FLOOR_OF_MEANS:
+                why = f"n/a (n={n} < {FLOOR_OF_MEANS})"
+                missing.append(f"{host.label}: interval of the cost {why}")
     return points, missing
 
 
-def _interval(panel: Panel, host: Host) -> list[float]:
-    """Return the ends of a median's interval, none where they are not bounded."""
+def _of_cost(panel: Panel, host: Host) -> Interval:
+    """Return the interval of what 1,000 requests cost."""
+    low, high = interval_of_mean(panel.frame.known("cost", host.rows))
+    return (None, None) if low is None or high is None else (low * PER, high * PER)
+
+
+def _of_median(panel: Panel, host: Host) -> Interval:
     each = panel.summary(host)
-    if each is None or each.e2e_p50.low is None or each.e2e_p50.high is None:
-        return []
-    return [each.e2e_p50.low, each.e2e_p50.high]
+    return (None, None) if each is None else (each.e2e_p50.low, each.e2e_p50.high)
+
+
+def _bar(ends: Interval) -> list[float]:
+    """Return the ends of an interval, none where one is not bounded."""
+    return [end for end in ends if end is not None] if None not in ends else []
 
 
 def _around(plot: Axes, which: str, found: list[float]) -> None:
     low, high = min(found), max(found)
-    room = (high - low) * 0.25 or high * 0.25 or 1.0
-    ends = (max(0.0, low - room), high + room)
+    room = max((high - low) * 0.25, high * ALIKE) or 1.0
+    ends = (low - room if low > room else -0.03 * (high + room), high + room)
     (plot.set_xlim if which == "x" else plot.set_ylim)(*ends)
     axis = plot.xaxis if which == "x" else plot.yaxis
-    axis.set_major_formatter(FuncFormatter(lambda at, _: number(at)))
+    axis.set_major_formatter(Plain())

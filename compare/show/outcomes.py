@@ -67,7 +67,20 @@ def _stack(plot: Axes, y: int, host: Host, seen: Sequence[str], theme: Theme) ->
             look = _look(outcome, theme)
             plot.barh(y, share, left=left, height=0.42, lw=0.5, **look)
         left += share
+    _ok_interval(plot, y, host, theme)
     listed = [f"{outcome} {n:,}" for outcome, n in counts.outcomes.items()]
     more = f", {len(listed) - 4} more kinds" if len(listed) > 4 else ""
-    text = ", ".join(listed[:4]) + more
+    text = f"{', '.join(listed[:4])}{more}; ok: {host.share}"
     plot.text(0.003, y + 0.23, text, va="top", size=8)
+
+
+def _ok_interval(plot: Axes, y: int, host: Host, theme: Theme) -> None:
+    """Draw how far the share of ok requests may reach, where its part of the bar ends.
+
+    It is of those that were ok or failed, the bar of all: it is drawn to their scale.
+    """
+    judged = host.counts.n_ok + host.counts.n_failed
+    low, high = host.ends
+    if low is not None and high is not None:
+        ends = [low * judged / host.counts.n, high * judged / host.counts.n]
+        plot.plot(ends, [y, y], color=theme.ink, lw=1.4, marker="|", markersize=7)

@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 
 from compare.judge.frame import Floats, Frame, Ints, Segment
+from compare.judge.stats import Interval, share_interval
 from compare.judge.summary import Summary
 from compare.judge.tally import Tally
 from compare.show.subject import Step, Subject
@@ -43,6 +44,20 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
         share = self.counts.success_share
         ok = "none counted" if share is None else f"{percent(share)} ok"
         return f"n={self.counts.n_attempted:,}, {ok}"
+
+    @property
+    def ends(self) -> Interval:
+        """Return the 95 % interval (Wilson) of the share that was ok."""
+        counts = self.counts
+        return share_interval(counts.n_ok, counts.n_ok + counts.n_failed)
+
+    @property
+    def share(self) -> str:
+        """Return the share that was ok with its interval, in words."""
+        share, (low, high) = self.counts.success_share, self.ends
+        if share is None or low is None or high is None:
+            return "n/a (none counted)"
+        return f"{percent(share)} ({percent(low)} to {percent(high)})"
 
 
 class Panel(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +98,7 @@ def cast(
 ) -> tuple[Host, ...]:
     """Return each host with its requests in some segments; it may have none."""
     frame, found = subject.frame, []
-    for n, (name, label) in enumerate(subject.hosts.items()):
+    for n, (name, label) in enumerate(subject.drawn.items()):
         parts = [frame.rows(segment, name) for segment in segments]
         rows = np.concatenate([np.zeros(0, dtype=np.int64), *parts])
         found.append(

@@ -8,7 +8,7 @@ from compare.judge.gates import Gate
 from compare.show import gates as shown
 from compare.show.grids import Grid, figures, ratios
 from compare.show.tables import head
-from compare.show.verdicts import headline
+from compare.show.verdicts import headline, sided, sides
 from compare.show.words import plain
 from data.export import harmless
 
@@ -55,6 +55,7 @@ def markdown(found: Comparison, gates: Sequence[Gate]) -> str:
     Verdict and thresholds come first and are kept whole; what is too long is cut at
     the end, and says so.
     """
+    found = sided(found)
     parts = [
         "### head-to-head",
         *(f"**{harmless(line)}**" for line in headline(found)),
@@ -62,7 +63,11 @@ def markdown(found: Comparison, gates: Sequence[Gate]) -> str:
         _escaped(figures(found)),
         _contrasts(found),
         _caveats(found),
-        "\n".join(f"- {harmless(line)}" for run in found.runs for line in head(run)),
+        "\n".join(
+            f"- {harmless(line)}"
+            for run, side in zip(found.runs, sides(found), strict=True)
+            for line in (side + head(run)[0], *head(run)[1:])
+        ),
     ]
     text = "\n\n".join(part for part in parts if part) + "\n"
     if len(text) <= LONGEST:

@@ -1,22 +1,33 @@
 """What panels are made of: places, axes, legends, and words where there is nothing."""
 
-import textwrap
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import (
+    Formatter,
+    FuncFormatter,
+    LogLocator,
+    NullFormatter,
+    NullLocator,
+)
+from matplotlib.transforms import blended_transform_factory
 
 from compare.judge.frame import Floats
+from compare.show.letters import spelt, wrapped
 from compare.show.panel import Host, Panel
-from compare.show.theme import Theme
+from compare.show.theme import WIDTH, Theme
 from compare.show.words import plain
 
 FOOT_LINE = 0.18
-FOOT_LETTERS = 104
+MARGIN = 0.015
+"""What stays free at the left of words, as a part of the page's width."""
+
+ACROSS = WIDTH * (1 - 2 * MARGIN)
 
 AXES = {
     "ttft": "time to first token (ms)",
@@ -24,6 +35,24 @@ AXES = {
     "decode_tps": "decode speed of one stream (tokens/s)",
 }
 """What stands at the axis of a metric."""
+
+
+class Plain(Formatter):
+    """Ticks as plain numbers, with as many places as tell each from the next."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """Return a number as it stands at a tick of its own."""
+        return f"{x:,.6g}"
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        """Return the texts of all ticks of an axis."""
+        apart = min((b - a for a, b in pairwise(sorted(values)) if b > a), default=1.0)
+        for places in range(10):
+            texts = [f"{value:,.{places}f}" for value in values]
+            if all(abs(float(t.replace(",", "")) - v) < apart / 50
+                   for t, v in zip(texts, values, strict=True)):  # fmt: skip
+                return texts
+        return [f"{value:.6g}" for value in values]
 
 
 def stack(spec: SubplotSpec, *heights: float) -> list[SubplotSpec]:
@@ -49,7 +78,9 @@ def scale(axes: Axes, which: str, values: Floats) -> None:
         axis.set_major_locator(LogLocator(subs=subs, numticks=12))
         axis.set_minor_locator(NullLocator())
         axis.set_minor_formatter(NullFormatter())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+    else:
+        axis.set_major_formatter(Plain())
 
 
 def empty(axes: Axes, why: str, theme: Theme) -> None:
@@ -61,7 +92,7 @@ def empty(axes: Axes, why: str, theme: Theme) -> None:
     axes.text(
         0.5,
         0.5,
-        why,
+        "\n".join(wrapped(spelt(plain(why, 900)), 4.5, 9.5)),
         ha="center",
         va="center",
         color=theme.muted,
@@ -103,21 +134,28 @@ def below_it(
     """Write lines below a panel, in the place that `foot_height` left for them."""
     foot = figure.add_subplot(spec)
     foot.axis("off")
-    where, height = foot.transAxes, foot_height(lines)
-    for n, line in enumerate(_wrapped(lines)):
-        y, muted = 1 - FOOT_LINE * n / height, theme.muted
-        text = foot.text(0, y, line, va="top", size=8.5, color=muted, transform=where)
+    # From the page's edge on: a panel's own edge depends on the names at its left.
+    where = blended_transform_factory(figure.transFigure, foot.transAxes)
+    parts = _wrapped(lines)
+    for n, line in enumerate(parts):
+        y, muted = 1 - FOOT_LINE * n / _high(parts), theme.muted
+        text = foot.text(MARGIN, y, line, va="top", size=8.5, color=muted,
+                         transform=where)  # fmt: skip
         text.set_in_layout(False)  # it is as wide as the page lets it be
 
 
 def foot_height(lines: Sequence[str]) -> float:
     """Return the inches that lines below a panel take."""
-    return 0.05 + FOOT_LINE * len(_wrapped(lines))
+    return _high(_wrapped(lines))
+
+
+def _high(parts: Sequence[str]) -> float:
+    return 0.05 + FOOT_LINE * len(parts)
 
 
 def _wrapped(lines: Sequence[str]) -> list[str]:
     return [
-        part for line in lines for part in textwrap.wrap(plain(line, 900), FOOT_LETTERS)
+        part for line in lines for part in wrapped(spelt(plain(line, 900)), ACROSS, 8.5)
     ]
 
 

@@ -16,7 +16,7 @@ from compare.show import facts, sheets
 from compare.show.inline import palette
 from compare.show.jobfile import Recipe, recipe
 from compare.show.pictures import Gallery
-from compare.show.verdicts import headline, letter
+from compare.show.verdicts import headline, letter, sided, sides
 from compare.show.words import moment, named, names_in, plain, reasons
 from data.row import Failure
 
@@ -42,8 +42,12 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True):
-    """What a page says of one run: its name, its state, and how it was made."""
+    """What a page says of one run: its name, its state, and how it was made.
 
+    `side` says which one of two it is.
+    """
+
+    side: str
     name: str
     started: str
     banners: list[facts.Banner]
@@ -55,12 +59,9 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
 
 def report(source: Source) -> str:
     """Return the page as HTML: no other file, no network, no script but its own."""
-    found = source.comparison
+    found = sided(source.comparison)
     script = _asset("report.js")
-    runs = [
-        _about(source, n, run_id_shown=len(found.runs) > 1)
-        for n in range(len(found.runs))
-    ]
+    runs = [_about(source, n, side) for n, side in enumerate(sides(found))]
     return _template().render(
         title=_title(found),
         verdict=headline(found),
@@ -74,10 +75,8 @@ def report(source: Source) -> str:
             (letter(n).strip(), plain(note.text, 300), note.advice)
             for n, note in enumerate(found.notes)
         ],
-        charts=source.gallery.charts,
-        glyphs=source.gallery.glyphs,
+        gallery=source.gallery,
         colours=palette(),
-        left_out=source.gallery.left_out,
         definitions=facts.DEFINITIONS.items(),
         version=metadata.version("head-to-head"),
         sections=_sections(source),
@@ -88,10 +87,11 @@ def report(source: Source) -> str:
     )
 
 
-def _about(source: Source, n: int, *, run_id_shown: bool) -> About:
+def _about(source: Source, n: int, side: str) -> About:
     run = source.comparison.runs[n]
-    title = f"Run {plain(run.run_id)}" if run_id_shown else "What failed"
+    title = f"Run {plain(run.run_id)}" if side else "What failed"
     return About(
+        side=side,
         name=named(run),
         started=moment(run.started_at),
         banners=list(facts.banners(run, reasons(run), source.counts[n])),
@@ -106,7 +106,7 @@ def _sections(source: Source) -> list[str]:
     """Return the heads that the page has; contrasts and charts may be missing."""
     there = {
         "contrasts": source.comparison.contrasts,
-        "charts": source.gallery.charts,
+        "charts": source.gallery.charts or source.gallery.left_out,
     }
     heads = ("summary", "contrasts", "charts", "caveats", "costs", "failures",
              "how it was measured", "how to repeat it")  # fmt: skip

@@ -8,13 +8,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
-from matplotlib.ticker import FuncFormatter
 
 from compare.judge.depth import events_of
 from compare.judge.frame import Floats, Ints
 from compare.show.curves import band, thinned
 from compare.show.panel import Host, Panel
 from compare.show.parts import (
+    Plain,
     empty,
     joined,
     legend,
@@ -70,7 +70,7 @@ def raster(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
     plot.tick_params(axis="y", length=0)
     plot.grid(visible=False, axis="y")
     plot.set_xlim(left=0)
-    plot.xaxis.set_major_formatter(FuncFormatter(lambda at, _: f"{at:,.6g}"))
+    plot.xaxis.set_major_formatter(Plain())
     plot.set_xlabel("time since the request was sent (ms)")
     return None
 

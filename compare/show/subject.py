@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from compare.judge.comparable import unlike
 from compare.judge.comparison import (
     Comparison,
     Judged,
@@ -16,11 +17,15 @@ from compare.judge.comparison import (
 )
 from compare.judge.frame import Floats, Frame, Segment
 from compare.judge.summary import Summary, summarise
+from compare.show.letters import spelt
 from compare.show.words import labels, names_in
 from data.prices import Price
 from data.row import RunRow
 
 NAMES = 26
+MOST = 12
+"""Hosts that are drawn: more than these nobody tells apart."""
+
 GAPS = ("gap_p50_ns", "gap_max_ns")
 
 
@@ -48,7 +53,29 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def hosts(self) -> dict[str, str]:
         """Return the label of every host, in the order that decides its look."""
         planned = names_in(self.run.providers)
-        return labels(list(dict.fromkeys([*planned, *self.frame.hosts])), NAMES)
+        names = list(dict.fromkeys([*planned, *self.frame.hosts]))
+        return labels(names, NAMES, spelt)
+
+    @cached_property
+    def drawn(self) -> dict[str, str]:
+        """Return the labels of those hosts that charts show.
+
+        Of many those with most requests, the first ones of equals, and the reference.
+        """
+        frame = self.frame
+        asked = {
+            name: sum(len(frame.rows(segment, name)) for segment in frame.segments)
+            for name in self.hosts
+        }
+        reference = self.comparison.reference if self.comparison else None
+        first = sorted(asked, key=lambda name: (name != reference, -asked[name]))
+        chosen = set(first[:MOST])
+        return {name: label for name, label in self.hosts.items() if name in chosen}
+
+    @cached_property
+    def unlike(self) -> list[str]:
+        """Return how the hosts were asked unlike things, a phrase each."""
+        return unlike(self.frame)
 
     @cached_property
     def objectives(self) -> dict[str, float]:

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
-from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
+from matplotlib.ticker import NullFormatter, NullLocator
 
 from compare.judge.knee import knee
 from compare.judge.sample import Goodput, goodput
@@ -17,6 +17,7 @@ from compare.judge.summary import Summary
 from compare.show.boxes import boxes
 from compare.show.panel import Host, Panel
 from compare.show.parts import (
+    Plain,
     below_it,
     empty,
     foot_height,
@@ -151,7 +152,7 @@ def _finish(panel: Panel, plots: Sequence[Axes]) -> None:
     for plot in (tokens, good, first):
         if any(np.isfinite(line.get_ydata()).any() for line in plot.lines):
             plot.set_ylim(0, 1.1 * plot.get_ylim()[1])  # room for a ring
-            plot.yaxis.set_major_formatter(FuncFormatter(lambda at, _: f"{at:,.6g}"))
+            plot.yaxis.set_major_formatter(Plain())
             plot.tick_params(labelbottom=False)
         else:
             empty(plot, _why(plot is tokens), panel.theme)

@@ -5,6 +5,8 @@ from typing import Any
 import msgspec
 from matplotlib.ticker import FuncFormatter
 
+from compare.show.letters import families
+
 WIDTH = 7.5  # inches: at 600 pixels 9 pt are 10 pixels high, still readable
 DPI = 160
 
@@ -106,7 +108,7 @@ def rc(theme: Theme) -> Any:
         "axes.titlesize": 10,
         "axes.titlelocation": "left",
         "figure.facecolor": theme.paper,
-        "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere
+        "font.family": list(families()),
         "font.size": 9.5,
         "grid.color": theme.grid,
         "grid.linewidth": 0.6,

@@ -6,7 +6,8 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 
 from compare.judge.frame import Floats
-from compare.judge.periods import by_period, moments, periods_of
+from compare.judge.periods import Periods, by_period, moments, periods_of
+from compare.judge.stats import share_intervals
 from compare.show.panel import Host, Panel
 from compare.show.parts import (
     empty,
@@ -17,6 +18,7 @@ from compare.show.parts import (
     stack,
     why_nothing,
 )
+from compare.show.theme import PERCENT
 
 DOTS = 300
 """At most so many answers of a host are dots, every so-manieth."""
@@ -25,6 +27,9 @@ PLACES = 300
 """Failures nearer than the width over this are one mark."""
 
 PERIODS = 60
+ROW, SHARES = 0.36, 0.8
+"""Inches of a host's failures, and of the shares that failed."""
+
 ANSWERS = 20
 """A median is of about so many answers or more, and there are at most `PERIODS`."""
 
@@ -38,8 +43,8 @@ def over_time(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
     The line of medians has a gap where no answer came.
     """
     bad = [host for host in panel.hosts if host.counts.n_failed]
-    heights = (2.8, failed_height(panel), legend_height(panel))
-    above, middle, below = stack(spec, *heights)
+    heights = (2.8, 0.12 + ROW * len(bad), *([SHARES] if bad else []))
+    above, middle, *under, below = stack(spec, *heights, legend_height(panel))
     plot, strip = figure.add_subplot(above), figure.add_subplot(middle)
     plot.set_title(panel.title)
     legend(figure, below, panel)
@@ -58,26 +63,33 @@ def over_time(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
         at = _failures(panel, host, low, high) / unit
         strip.plot(at, np.full(len(at), y), "x", color=host.colour, markersize=5)
     room = (high - low) * 0.02 or 1.0
-    for axes in (plot, strip):
-        if len(found) or axes is strip:
-            axes.set_xlim((low - room) / unit, (high + room) / unit)
-            _breaks(axes, panel, unit)
-    _strip(strip, bad, f"{word} since the run's start")
+    all_axes = [plot, strip] if len(found) else [strip]
+    if bad:
+        all_axes.append(figure.add_subplot(under[0]))
+        for host in bad:
+            _failed(all_axes[-1], panel, host, (low, high, unit))
+    for axes in all_axes:
+        axes.set_xlim((low - room) / unit, (high + room) / unit)
+        _breaks(axes, panel, unit)
+        axes.tick_params(labelbottom=axes is all_axes[-1])
+    _strip(strip, bad)
+    words = f"{word} since the run's start"
+    all_axes[-1].set_xlabel(words + ("" if bad else " (no failure)"))
 
 
 def failed_height(panel: Panel) -> float:
     """Return the inches that the failures of `over_time` take."""
-    return 0.12 + 0.36 * sum(host.counts.n_failed > 0 for host in panel.hosts)
+    n = sum(host.counts.n_failed > 0 for host in panel.hosts)
+    return 0.12 + ROW * n + SHARES * bool(n)
 
 
-def _strip(strip: Axes, bad: list[Host], words: str) -> None:
+def _strip(strip: Axes, bad: list[Host]) -> None:
     strip.set_ylim(len(bad) - 0.4, -0.6)
     strip.set_yticks(
         range(len(bad)), [f"{h.label}\n{h.counts.n_failed:,} failed" for h in bad]
     )
     strip.tick_params(axis="y", labelsize=8)
     strip.spines["left"].set_visible(bool(bad))
-    strip.set_xlabel(words + ("" if bad else " (no failure)"))
 
 
 def _ends(panel: Panel) -> tuple[float, float, float, str]:
@@ -110,15 +122,10 @@ def _medians(
 
     There is none where answers are too few, or fewer than failures: an outage.
     """
-    low, high, unit = span
-    n = min(PERIODS, host.counts.n_ok // ANSWERS)
-    if n < 2 or high <= low:
+    made = _spans(panel, host, span, host.counts.n_ok)
+    if made is None:
         return
-    each = (high - low) / n
-    period = periods_of(moments(panel.frame, host.rows), low, each)
-    period = np.minimum(period, n - 1)  # the last moment ends the last span
-    found = by_period(panel.frame, host.rows, period, n, "ttft")
-    middles = (low + each * (np.arange(n) + 0.5)) / unit
+    middles, found = made
     values = np.array([m.value for m in found.medians], dtype=np.float64)
     values[found.n_failed > found.n_ok] = np.nan
     lows = np.array([m.low for m in found.medians], dtype=np.float64)
@@ -128,6 +135,44 @@ def _medians(
                       alpha=0.16, lw=0)  # fmt: skip
     plot.plot(middles, values, color=host.colour, ls=host.line, lw=1.8,
               marker=host.marker, markersize=3)  # fmt: skip
+
+
+def _failed(
+    plot: Axes, panel: Panel, host: Host, span: tuple[float, float, float]
+) -> None:
+    """Draw which share of a host's requests failed in equal spans of time."""
+    plot.yaxis.set_major_formatter(PERCENT)
+    plot.set_ylabel("failed", size=8.5)
+    made = _spans(panel, host, span, host.counts.n_ok + host.counts.n_failed)
+    if made is None:
+        return
+    middles, found = made
+    ends = share_intervals(found.n_failed, found.n)
+    wide = (found.n > 0).tolist()
+    plot.fill_between(middles, ends[:, 0], ends[:, 1], where=wide, color=host.colour,
+                      alpha=0.16, lw=0)  # fmt: skip
+    plot.plot(middles, 1 - found.success, color=host.colour, ls=host.line, lw=1.4,
+              marker=host.marker, markersize=3)  # fmt: skip
+    plot.set_ylim(bottom=0)
+
+
+def _spans(
+    panel: Panel, host: Host, span: tuple[float, float, float], n_requests: int
+) -> tuple[Floats, Periods] | None:
+    """Return the middles of equal spans of time and what became of requests in them.
+
+    None where requests are too few for two spans.
+    """
+    low, high, unit = span
+    n = min(PERIODS, n_requests // ANSWERS)
+    if n < 2 or high <= low:
+        return None
+    each = (high - low) / n
+    period = periods_of(moments(panel.frame, host.rows), low, each)
+    period = np.minimum(period, n - 1)  # the last moment ends the last span
+    middles = (low + each * (np.arange(n, dtype=np.float64) + 0.5)) / unit
+    found = by_period(panel.frame, host.rows, period, n, "ttft")
+    return np.asarray(middles, dtype=np.float64), found
 
 
 def _failures(panel: Panel, host: Host, low: float, high: float) -> Floats:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import msgspec
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -26,9 +27,11 @@ MANY = 0.01
 
 def comparison(found: Comparison) -> Group:
     """Return a whole comparison for a terminal of 80 columns."""
+    found = sided(found)
     parts: list[RenderableType] = []
-    for run in found.runs:
-        parts += [*(Text(line) for line in head(run)), Text()]
+    for run, side in zip(found.runs, sides(found), strict=True):
+        first, *rest = head(run)
+        parts += [*(Text(line) for line in (side + first, *rest)), Text()]
     parts += [Text(line, style="bold") for line in headline(found)]
     parts += segments(found.summaries, intervals=True)
     if found.contrasts:
@@ -37,6 +40,46 @@ def comparison(found: Comparison) -> Group:
     if found.notes:
         parts += [Text("caveats", style="bold"), Text(), caveats(found.notes), Text()]
     return Group(*parts)
+
+
+def sides(found: Comparison) -> tuple[str, ...]:
+    """Return what stands before the name of each run: of two runs, which one it is."""
+    return ("",) if found.paired else ("base: ", "new: ")
+
+
+def sided(found: Comparison) -> Comparison:
+    """Return a comparison of two runs with hosts called (base) and (new).
+
+    Ids of runs tell nobody which one came first; those of one run keep their names.
+    """
+    if found.paired:
+        return found
+    places = zip((run.run_id for run in found.runs), ("base", "new"), strict=True)
+    # The longer id first: the other may begin like it.
+    ends = [(f"@{name}", f" ({side})") for name, side in sorted(places)[::-1]]
+
+    def called(text: str) -> str:
+        for end, side in ends:
+            text = text.replace(end, side)
+        return text
+
+    replace = msgspec.structs.replace
+    return replace(
+        found,
+        summaries=[
+            replace(each, provider=f"{each.provider} (new)") for each in found.summaries
+        ],
+        contrasts=[
+            replace(each, provider=called(each.provider),
+                    reference=called(each.reference))
+            for each in found.contrasts
+        ],
+        notes=[
+            replace(note, text=called(note.text),
+                    hosts=tuple(called(host) for host in note.hosts))
+            for note in found.notes
+        ],
+    )  # fmt: skip
 
 
 def headline(found: Comparison) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import unicodedata
+from collections.abc import Callable
 
 from data.row import RunRow
 
@@ -30,11 +31,13 @@ def capped(text: str, limit: int) -> str:
     return f"{text[:head]}…{text[len(text) - (limit - 1 - head) :]}"
 
 
-def labels(names: list[str], limit: int) -> dict[str, str]:
-    """Return a short plain label for each name; no two names share one."""
+def labels(
+    names: list[str], limit: int, spelt: Callable[[str], str] = str
+) -> dict[str, str]:
+    """Return a short plain label for each name, as `spelt` has it; no two share one."""
     found: dict[str, str] = {}
     for name in names:
-        label = plain(name, limit) or "(no name)"
+        label = capped(spelt(plain(name)), limit) or "(no name)"
         if label in found.values():
             label = f"{capped(label, limit - 3)}#{len(found) + 1}"
         found[name] = label
