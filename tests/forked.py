@@ -4,6 +4,7 @@ To import it takes longer than most of what tests have it do. So one interpreter
 it once, and forks for each command that is typed: a process as any other, with streams,
 folder and environment of its own, to be signalled and waited for. Only what an
 interpreter settles as it starts (the encoding of its streams, say) is the first one's.
+For Linux.
 """
 
 import contextlib
@@ -63,7 +64,9 @@ class Forked:
         self.args, self.returncode = args, None
         with line:
             self._line = line.makefile()
-        self.pid = int(self._line.readline())
+        told = self._line.readline()
+        assert told, "the interpreter that forks has ended"
+        self.pid = int(told)
         self.stdout = None if out is None else os.fdopen(out, encoding="utf-8")
         self.stderr = os.fdopen(err, encoding="utf-8")
 

@@ -362,6 +362,28 @@ def test_165_a_database_that_is_locked_for_a_while_is_waited_for(path):
     assert read(path, "SELECT seq FROM requests") == [(1,)]
 
 
+def test_165_what_held_the_file_for_long_is_not_waited_for_as_long_again(
+    path, monkeypatch
+):
+    def patience():
+        return db._db.conn.execute("PRAGMA busy_timeout").fetchone()[0]
+
+    monkeypatch.setattr(opening, "BUSY_S", 0.4)
+    with Store.open(path) as db:
+        db.begin_run(a_run())
+        with closing(locked(path)):
+            db.emit(a_row(1))
+            for _ in range(2):
+                with pytest.raises(StoreError, match="is locked"):
+                    db.flush()
+            assert patience() == 250
+        db.flush()
+        db.emit(a_row(2))
+        db.flush()
+        assert patience() == 400
+    assert read(path, "SELECT seq FROM requests") == [(1,), (2,)]
+
+
 def test_165_what_a_locked_database_never_took_waits_in_a_file_and_is_stored_next_time(
     path, monkeypatch
 ):
