@@ -9,6 +9,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from glob import escape
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -92,6 +93,11 @@ def load(path: Path) -> Iterator[list[Kept]]:
                 yield decoder.decode(file.read(size))
             except (msgspec.DecodeError, RecursionError) as why:
                 raise _unreadable(spool, why) from None
+
+
+def torn(path: Path) -> list[Path]:
+    """Return the damaged spool files that are kept beside a database."""
+    return sorted(path.parent.glob(f"{escape(spool_path(path).name)}-torn*"))
 
 
 def put_aside(path: Path) -> Path:

@@ -192,3 +192,11 @@ def test_doctor_says_that_records_wait(path, kept, capfd):
     with pytest.raises(SystemExit):
         main(["doctor", "--db", str(path)])
     assert re.search(r"warn +database.*spool", capfd.readouterr().out)
+
+
+def test_doctor_names_what_was_damaged_until_it_is_removed(path, kept, capfd):
+    path.with_name("h2h.db-spool").write_bytes(b"torn")
+    Store.open(path).close()
+    with pytest.raises(SystemExit):
+        main(["doctor", "--db", str(path)])
+    assert "spool-torn" in "".join(capfd.readouterr().out.split())

@@ -126,6 +126,9 @@ def _database(db: Path) -> Iterator[Finding]:
         yield "database", "fail", str(error)
     if spool.waits(db):
         yield "database", "warn", waiting(db)
+    for kept in spool.torn(db):
+        remedy = "resume its run, which sends again what is missing, then remove it"
+        yield "database", "warn", f"{kept}: records that cannot be read; {remedy}"
 
 
 def _keys(job: Path | None) -> Iterator[Finding]:

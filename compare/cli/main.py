@@ -86,6 +86,8 @@ def main(args: list[str] | None = None) -> NoReturn:
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for the whole process
     sys.stderr = _heard_or_not(sys.stderr)
     try:
+        args = sys.argv[1:] if args is None else args
+        _refuse_mangled(args)
         status: Any = h2h.main(args=args, prog_name="h2h", standalone_mode=False)
     except click.exceptions.Exit as leave:
         status = leave.exit_code
@@ -131,6 +133,19 @@ class Heedless(io.TextIOWrapper):
         """Flush what can be flushed."""
         with contextlib.suppress(OSError, ValueError):
             super().flush()
+
+
+def _refuse_mangled(args: list[str]) -> None:
+    """Raise UsageError for an argument that is no text: nothing could be stored of it.
+
+    Python keeps bytes that are none in the locale's encoding as halves of surrogates.
+    """
+    for n, arg in enumerate(args, 1):
+        if any("\ud800" <= letter <= "\udfff" for letter in arg):
+            raise click.UsageError(
+                f"argument {n} is no text in this locale; write it in UTF-8, and set "
+                "LANG=C.UTF-8"
+            )
 
 
 def _heard_or_not(stream: Any) -> TextIO:

@@ -262,6 +262,18 @@ def test_172_a_narrow_terminal_shows_progress_without_a_traceback(desk, one, ter
     assert len(rows(desk)) == 60
 
 
+def test_172_an_argument_that_is_no_text_in_this_locale_is_refused(desk, one):
+    narrow = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    for env, word in ((narrow, "m\u00f6del"), ({"LC_ALL": "C.UTF-8"}, b"m\xff")):
+        words = [os.fsdecode(word), "--tag", "k=v"]
+        code, _, err = shell(desk, "", "run", *one, "--model", *words, env=env)
+        (line,) = err.decode().splitlines()
+        assert code == 2
+        assert "is no text in this locale" in line
+        assert "LANG=C.UTF-8" in line
+    assert not desk.db.exists()
+
+
 def test_173_a_second_run_on_one_database_is_refused_and_the_first_goes_on(desk, one):
     process = going(desk, *one, "-n", 400, "-c", 2)
     said = desk("run", *one, "-n", 5, code=2)
