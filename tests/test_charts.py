@@ -1,9 +1,12 @@
 import io
 import json
+import random
 import stat
+from itertools import pairwise
 
 import matplotlib as mpl
 import msgspec
+import numpy as np
 import pytest
 from made import HOSTS, RUN_ID, run_row, subject_of, timing, timings
 from PIL import Image
@@ -283,6 +286,40 @@ def test_the_reference_is_among_the_hosts_that_are_drawn():
     late = msgspec.structs.replace(subject.comparison, reference="h13")
     drawn = msgspec.structs.replace(subject, comparison=late).drawn
     assert list(drawn) == [*hosts[:11], "h13"]
+
+
+@pytest.mark.parametrize(
+    "kind", ["latency-box", "percentiles", "gaps", "raster", "over-time", "cost-speed"]
+)
+@pytest.mark.parametrize("spread", [1.5, 100, 1_000, 1e5])
+def test_no_tick_is_written_over_another(kind, spread):
+    draw = random.Random(1)
+    found = [
+        msgspec.structs.replace(
+            row,
+            ttft_ms=90.0 * spread ** draw.random(),
+            e2e_ms=900.0 * spread ** draw.random(),
+            sent_s=row.sent_s * spread * 40,
+            cost_usd=0.001 * spread ** draw.random(),
+        )
+        for row in timings(n=30)
+    ]
+    subject = subject_of(found, run_row(prices=PRICES), compared=True)
+    gaps = np.array([20.0 * spread ** draw.random() for _ in found])
+    vars(subject)["gaps"] = {"gap_p50_ns": gaps / 10, "gap_max_ns": gaps}
+    with mpl.rc_context(rc(LIGHT)):
+        figure = charts._figure(KINDS[kind], subject, LIGHT)
+        charts.settle(figure)
+        for axes in figure.axes:
+            low, high = sorted(axes.get_xlim())
+            boxes = [
+                label.get_window_extent()
+                for label in axes.get_xticklabels()
+                if label.get_visible() and low <= label.get_position()[0] <= high
+            ]
+            boxes = sorted((b for b in boxes if b.width), key=lambda box: box.x0)
+            for a, b in pairwise(boxes):
+                assert a.x1 <= b.x0 + 1, [t.get_text() for t in axes.get_xticklabels()]
 
 
 def test_files_are_named_for_run_and_kind_and_are_private(tmp_path):

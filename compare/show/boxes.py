@@ -61,7 +61,7 @@ def _finish(plot: Axes, panel: Panel, metric: str, drawn: Floats) -> None:
     plot.tick_params(labelleft=left)
     plot.set_xlabel(AXES[metric])
     if len(drawn):
-        scale(plot, "x", drawn)
+        scale(plot, "x", drawn, narrow=metric != "decode_tps")
     else:
         plot.set_xticks([])
 

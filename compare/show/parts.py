@@ -66,15 +66,17 @@ def spans_decades(values: Floats) -> bool:
     return bool(len(values) and values.min() > 0 and values.max() > 12 * values.min())
 
 
-def scale(axes: Axes, which: str, values: Floats) -> None:
+def scale(axes: Axes, which: str, values: Floats, *, narrow: bool = False) -> None:
     """Make an axis logarithmic where values span more than a factor of twelve.
 
-    Ticks are plain numbers either way; on few decades they stand at 1, 2 and 5.
+    Ticks are plain numbers either way; on few decades they stand at 1, 2 and 5, on
+    a `narrow` axis at 1 and 3.
     """
     axis = axes.xaxis if which == "x" else axes.yaxis
     if spans_decades(values):
         (axes.set_xscale if which == "x" else axes.set_yscale)("log")
-        subs = (1.0,) if values.max() > 3000 * values.min() else (1.0, 2.0, 5.0)
+        most, few = (300, (1.0, 3.0)) if narrow else (3000, (1.0, 2.0, 5.0))
+        subs = (1.0,) if values.max() > most * values.min() else few
         axis.set_major_locator(LogLocator(subs=subs, numticks=12))
         axis.set_minor_locator(NullLocator())
         axis.set_minor_formatter(NullFormatter())

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
+from matplotlib.ticker import MaxNLocator
 
 from compare.judge.depth import events_of
 from compare.judge.frame import Floats, Ints
@@ -70,6 +71,7 @@ def raster(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
     plot.tick_params(axis="y", length=0)
     plot.grid(visible=False, axis="y")
     plot.set_xlim(left=0)
+    plot.xaxis.set_major_locator(MaxNLocator(6))
     plot.xaxis.set_major_formatter(Plain())
     plot.set_xlabel("time since the request was sent (ms)")
     return None
@@ -189,7 +191,7 @@ def _exceedance(plot: Axes, panel: Panel, columns: Sequence[Floats]) -> None:
                   ls=host.line, lw=1.6)  # fmt: skip
         half = len(at) // 2
         plot.plot(at[half], beyond[half], host.marker, color=host.colour, markersize=5)
-    scale(plot, "x", drawn)
+    scale(plot, "x", drawn, narrow=True)
     plot.set_ylim(0, 1.04)
     plot.yaxis.set_major_formatter(PERCENT)
 
