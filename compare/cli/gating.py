@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from compare.run.config import Job
     from compare.run.tally import Sending
     from data.row import Row
+    from scenarios.plan import Plan
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -84,10 +85,12 @@ class Guard:
     Give it each row; `engine` is what it stops, None until that is there.
     """
 
-    def __init__(self, job: "Job") -> None:
+    def __init__(self, job: "Job", plan: "Plan") -> None:
         from compare.judge.live import Watch
+        from scenarios.plan import segments
 
-        self._live = Watch(parsed(job.thresholds), job.slo)
+        firsts = [each.first_block for each in segments(plan)]
+        self._live = Watch(parsed(job.thresholds), job.slo, firsts)
         self.engine: Sending | None = None
 
     def add(self, row: "Row") -> None:
