@@ -140,6 +140,20 @@ def test_two_runs_are_base_and_new():
         judge_gates(pair, HOSTS, [parse("ratio(zai/ourtoken, ttft, p50)<1")], {})
 
 
+def test_a_change_of_what_only_one_of_two_runs_asked_is_not_passed():
+    base = timings(("a", "b"), n=40) + timings(("a",), n=40, scenario="old")
+    new = timings(("a", "c"), n=40)
+    asked = [parse("ratio(new/base, ttft, p50)<9")]
+    found = judge_gates([judged(base), judged(new, run_id="new")], "ac", asked, {})
+    assert [(g.who, g.scenario, g.passed) for g in found] == [
+        ("a@new/a@base", "chat-1k", True),
+        ("b@new/b@base", "chat-1k", False),
+        ("c@new/c@base", "chat-1k", False),
+        ("a@new/a@base", "old", False),
+    ]
+    assert {shown.told(g) for g in found[1:]} == {"n/a (n=0 < 11)"}
+
+
 @pytest.mark.parametrize(
     ("text", "place", "words"),
     [
