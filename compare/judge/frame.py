@@ -200,6 +200,8 @@ def read(batches: Iterable[Sequence[Sequence[Any]]]) -> Frame:
 def floats(column: Sequence[float | None]) -> Floats:
     """Return a column as numbers, NaN for None."""
     if None in column:
+        if column.count(None) == len(column):  # nobody states it: by far the quickest
+            return np.full(len(column), np.nan)
         return np.array(column, dtype=np.float64)
     return np.fromiter(column, np.float64, len(column))  # several times as quick
 
