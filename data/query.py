@@ -151,17 +151,28 @@ def columns(
     batch is a list of columns; small ones stay in the cache and are twice as quick.
     ValueError for a name that `Row` does not have.
     """
-    unknown = set(names) - set(Row.__struct_fields__)
-    if unknown:
-        raise ValueError(f"no such columns: {', '.join(sorted(unknown))}")
     sql = (
-        f"SELECT {', '.join(names)} FROM requests "  # noqa: S608 - names of ours
+        f"SELECT {_named(names)} FROM requests "  # noqa: S608 - names of ours
         "WHERE run_id = ? AND (? IS NULL OR phase = ?) AND seq BETWEEN ? AND ? "
         "ORDER BY seq"
     )
     found = ask(db, sql, (run_id, phase, phase, *(span or EVERY_SEQ)))
     while lines := list(islice(found, batch)):
         yield list(zip(*lines, strict=True))
+
+
+def distinct(
+    db: sqlite3.Connection, run_id: str, names: Sequence[str]
+) -> Iterator[tuple[Any, ...]]:
+    """Yield each unlike line of some columns over a run's measured requests.
+
+    ValueError for a name that `Row` does not have.
+    """
+    sql = (
+        f"SELECT DISTINCT {_named(names)} FROM requests "  # noqa: S608 - names of ours
+        "WHERE run_id = ? AND phase = 'measure'"
+    )
+    yield from ask(db, sql, (run_id,))
 
 
 def failures(db: sqlite3.Connection, run_id: str, most: int) -> list[Failure]:
@@ -245,6 +256,14 @@ def _read(
 def ask(db: sqlite3.Connection, sql: str, given: Any = ()) -> Iterator[tuple[Any, ...]]:
     """Yield the lines of an answer; StoreError where the database is damaged."""
     return asked(db, _path(db), sql, given)
+
+
+def _named(names: Sequence[str]) -> str:
+    """Return columns as SQL; ValueError for a name that `Row` does not have."""
+    unknown = set(names) - set(Row.__struct_fields__)
+    if unknown:
+        raise ValueError(f"no such columns: {', '.join(sorted(unknown))}")
+    return ", ".join(names)
 
 
 def _as_seen(db: sqlite3.Connection, found: Iterator[RunRow]) -> Iterator[RunRow]:

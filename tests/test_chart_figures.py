@@ -56,6 +56,15 @@ def test_an_ecdf_has_each_share_with_its_wilson_interval(metric):
     assert np.isclose(at_last, low).any()
 
 
+def test_a_curve_of_a_host_that_hung_ends_below_the_share_that_was_answered():
+    found = timings(("a",), n=30)
+    cut = {"provider": "a", "outcome": "interrupted", "blame": "client", "sent_s": 0.0}
+    found += [timing(50 + n, **cut, end_s=40.0) for n in range(10)]
+    found += [timing(70 + n, **cut, end_s=0.01) for n in range(10)]
+    plot = drawn("ttft-ecdf", subject_of(found, run_row(("a",))))[0]
+    assert in_colour(plot.lines, 0)[0].get_ydata()[-1] == pytest.approx(30 / 40)
+
+
 def test_answers_without_the_figure_are_left_out_and_counted():
     found = timings(("a",), n=20)
     found += [timing(50 + n, provider="a", stream_label="not_streamed", e2e_ms=9.0)

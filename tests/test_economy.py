@@ -128,6 +128,13 @@ def test_the_knee_is_where_rate_over_time_is_most():
     assert knee([1.0, 2.0], [1.0, 1.0]) is None
 
 
+def test_a_sweep_in_which_nothing_bends_has_no_knee():
+    assert knee([5.0, 5.1, 5.0, 4.9], [1.0, 1.0, 1.0, 1.0]) is None
+    assert knee([5.0, 5.0, 5.0, 5.0], [1.0, 0.5, 1.0, 1.1]) is None  # no more answers
+    assert knee([1.0, 4.0, 5.0], [1.0, 3.8, 5.0]) is None  # as much dearer as more
+    assert knee([1.0, 2.0, 2.1], [1.0, 1.1, 2.5]) == 1
+
+
 def test_periods_count_and_pool_what_was_sent_in_them():
     found = timings(n=60, fail={"zai": 0.3})
     made = frame.of(found)

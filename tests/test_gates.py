@@ -82,6 +82,53 @@ def test_with_a_confidence_the_whole_interval_must_hold():
     assert wide.who == "zai/ourtoken"
 
 
+def hung(n=150, cut=12, **changes):
+    """Return quick answers, and requests that had waited for 40 s when all ended."""
+    rows = timings(("a",), n=n)
+    what = {"provider": "a", "outcome": "interrupted", "blame": "client",
+            "sent_s": 1.0, "end_s": 41.0, **changes}  # fmt: skip
+    return rows + [timing(n + k, **what) for k in range(cut)]
+
+
+@pytest.mark.parametrize(
+    ("text", "alone", "hanging"),
+    [
+        ("ttft:p95<9s", True, False),
+        ("ttft:p50<9s", True, True),  # 12 of 162 cannot push the median there
+        ("ttft:p50<9s with 95%", True, True),
+        ("ttft:p95<9s with 60%", True, False),
+        ("ttft:max<9s", True, False),
+        ("ttft:avg<9s", True, False),
+        ("ttft:avg>10", True, True),
+        ("ttft:min>10", True, True),
+        ("decode_tps:p50>10", True, True),
+        ("decode_tps:min>10", True, False),
+        ("errors<1%", True, False),
+        ("errors<10%", True, True),
+        ("ok>99%", True, False),
+        ("checks>99%", True, True),
+        ("goodput>99%", True, False),
+    ],
+)
+def test_a_host_that_hung_until_we_cut_it_off_passes_nothing_by_that(
+    text, alone, hanging
+):
+    found = []
+    for rows in (timings(("a",), n=150), hung()):
+        (gate,) = gates(rows, text, objectives={"ttft": 9e3}, hosts=["a"])
+        found.append(gate.passed)
+    assert found == [alone, hanging]
+
+
+def test_a_gate_says_what_was_cut_off():
+    (gate,) = gates(hung(), "errors<1%", hosts=["a"])
+    assert shown.told(gate).endswith("; 12 cut off by us may change it")
+    assert gate.value == 0
+    assert gate.high > 12 / 162
+    (known,) = gates(hung(ttft_ms=200.0), "ttft:p95<9s", hosts=["a"])
+    assert known.passed  # they had their first token
+
+
 def test_two_runs_are_base_and_new():
     slower = [msgspec.structs.replace(r, ttft_ms=r.ttft_ms * 1.5) for r in timings()]
     pair = [judged(timings()), judged(slower, run_id="new")]
@@ -91,6 +138,20 @@ def test_two_runs_are_base_and_new():
     assert not any(g.passed for g in found)
     with pytest.raises(ThresholdError, match="new/base"):
         judge_gates(pair, HOSTS, [parse("ratio(zai/ourtoken, ttft, p50)<1")], {})
+
+
+def test_a_change_of_what_only_one_of_two_runs_asked_is_not_passed():
+    base = timings(("a", "b"), n=40) + timings(("a",), n=40, scenario="old")
+    new = timings(("a", "c"), n=40)
+    asked = [parse("ratio(new/base, ttft, p50)<9")]
+    found = judge_gates([judged(base), judged(new, run_id="new")], "ac", asked, {})
+    assert [(g.who, g.scenario, g.passed) for g in found] == [
+        ("a@new/a@base", "chat-1k", True),
+        ("b@new/b@base", "chat-1k", False),
+        ("c@new/c@base", "chat-1k", False),
+        ("a@new/a@base", "old", False),
+    ]
+    assert {shown.told(g) for g in found[1:]} == {"n/a (n=0 < 11)"}
 
 
 @pytest.mark.parametrize(
@@ -171,17 +232,57 @@ def test_an_extreme_that_can_only_get_worse_stops_a_run():
     assert watch.failed == "ttft:min>500ms"
 
 
+def test_quick_failures_wait_for_the_answers_sent_before_them():
+    watch = Watch([parse("errors<10%")], {}, firsts=(0, 1000))
+    for n in range(1, 40):
+        watch.add(row(n, outcome="http_error"))
+        watch.add(row(1000 + n, ttft=10))
+    watch.look()
+    assert watch.failed is None  # block 0 still runs
+    watch.add(row(0))
+    watch.look()
+    assert watch.failed == "errors<10%"
+
+
+@pytest.mark.parametrize(
+    ("text", "ttft", "share"),
+    [
+        ("errors<5%", 100, 0.045),
+        ("ttft:p95<200ms", 100, 0.04),
+        ("ttft:avg<117", 100, 0),
+    ],
+)
+def test_a_host_on_the_safe_side_is_seldom_stopped_however_often_one_looks(
+    text, ttft, share
+):
+    rng = np.random.default_rng(3)
+    stopped = 0
+    for _ in range(100):
+        watch = Watch([parse(text)], {})
+        for n in range(500):
+            bad = rng.random() < share
+            slow = {"ttft": 500} if "ttft" in text else {"outcome": "http_error"}
+            usual = {"ttft": int(ttft * rng.lognormal(0.1, 0.3))}
+            if "p95" in text:
+                usual = {"ttft": ttft}
+            watch.add(row(n, **(slow if bad else usual)))
+            if n % 10 == 9:
+                watch.look()
+        stopped += watch.failed is not None
+    assert stopped <= 3
+
+
 def test_looks_are_seldom_and_the_warm_up_is_not_looked_at(monkeypatch):
     now = [100.0]
     monkeypatch.setattr(live.time, "monotonic", lambda: now[0])
     watch = Watch([parse("ttft:max<50ms")], {})
-    watch.add(msgspec.structs.replace(row(0), phase="warmup"))
+    watch.add(msgspec.structs.replace(row(99), phase="warmup"))
     now[0] += live.EVERY_S
-    watch.add(row(1, ttft=10))
-    watch.add(row(2))
+    watch.add(row(0, ttft=10))
+    watch.add(row(1))
     assert watch.failed is None
     now[0] += live.EVERY_S
-    watch.add(row(3, ttft=10))
+    watch.add(row(2, ttft=10))
     assert watch.failed == "ttft:max<50ms"
 
 

@@ -8,7 +8,10 @@ import pytest
 from made import HOSTS, RUN_ID, run_row, store_run, timings
 
 from compare.cli.main import main
+from compare.judge.caveats import Caveat
+from compare.show import papers
 from compare.show.notebook import load
+from compare.show.verdicts import letter, marked
 from data.store import StoreError
 
 HOSTILE = (
@@ -71,6 +74,26 @@ def test_it_says_what_compare_says(stored, capsys):
     assert repr(sheet) in text
     for words in (*HOSTS, "slower", "n/a (n=30 < 130)", RUN_ID, "not calibrated"):
         assert words in text
+
+
+def test_what_spoils_a_verdict_is_marked_beside_it_in_every_form(tmp_path):
+    path = tmp_path / "h2h.db"
+    store_run(path, run_row(), timings(n=30, fail={"zai": 0.3}))
+    sheet = load(path)
+    marks = marked(sheet.comparison.notes, sheet.comparison.contrasts)
+    cells = [part.removesuffix("]").partition(" [")
+             for part in html.unescape("\0".join(seen(sheet).texts)).split("\0")
+             if part.endswith("]")]  # fmt: skip
+    wanted = [mark.strip() for mark in marks.values() if mark]
+    assert wanted
+    assert [mark for _, _, mark in cells] == wanted
+    text = papers.markdown(sheet.comparison, []).replace("\\", "")
+    for mark in set(wanted):
+        assert f"[{mark}] |" in text
+    failed = next(n for n, note in enumerate(sheet.comparison.notes)
+                  if note.caveat is Caveat.ERRORS)  # fmt: skip
+    assert f"- {letter(failed).strip()}: zai: " in text
+    assert any(letter(failed).strip() in mark for mark in wanted)
 
 
 def test_no_name_becomes_markup_or_a_formula(stored):

@@ -1,8 +1,10 @@
 import json
+import sqlite3
+from contextlib import closing
 
 import msgspec
 import pytest
-from made import run_row, timing, timings
+from made import run_row, store_run, timing, timings
 
 from compare.judge.caveats import ADVICE, Caveat
 from compare.judge.comparable import Incomparable, family, unlike
@@ -10,6 +12,7 @@ from compare.judge.comparison import Judged, across, within
 from compare.judge.frame import of
 from compare.judge.kind import Asked
 from compare.judge.notes import of_run
+from compare.judge.stored import load
 from data.timeline import pack
 
 MS = 1_000_000
@@ -39,7 +42,7 @@ def asked(frame, host, **changes):
     for segment in frame.segments:
         for name in frame.hosts_of(segment):
             theirs = changes if name == host else {}
-            frame.asked[segment, name] = msgspec.structs.replace(usual, **theirs)
+            frame.asked[segment, name] = (msgspec.structs.replace(usual, **theirs),)
     return frame
 
 
@@ -174,6 +177,43 @@ def test_hosts_that_were_asked_unlike_things_are_refused(changes, words):
     assert Caveat.COMPARED_ANYWAY in {note.caveat for note in notes}
 
 
+@pytest.fixture
+def changed_in(tmp_path):
+    """Store a run and change some of its rows behind everybody's back."""
+
+    def make(change, where):
+        path = tmp_path / "h2h.db"
+        store_run(path, run_row(), timings(n=12))
+        with closing(sqlite3.connect(path)) as db, db:
+            n = db.execute(f"UPDATE requests SET {change} WHERE {where}").rowcount
+        assert n
+        return load(path, "latest").frame
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("max_tokens = 9", "max_tokens differs"),
+        ("params = '{\"temperature\":1.0}'", "parameters differs"),
+        ("effort_requested = 'high'", "effort differs"),
+        ("model_requested = 'other-7b'", "model family differs"),
+        ("scenario_version = '2-b'", "scenario differs"),
+    ],
+)
+def test_one_row_that_was_asked_for_something_else_is_found(changed_in, change, words):
+    frame = changed_in(change, "seq = (SELECT max(seq) FROM requests)")
+    (found,) = unlike(frame)
+    assert words in found
+    assert " and " in found  # both of what that host was asked for
+
+
+def test_cases_may_ask_for_unlike_things_as_long_as_hosts_do_not(changed_in):
+    change = "max_tokens = 9 + block % 2, case_id = 'c' || block"
+    assert not unlike(changed_in(change, "block < 11"))
+
+
 def test_unlike_prompts_in_a_block_are_refused():
     frame = of(timings(n=12))
     frame.prompt[:] = frame.block + 1
@@ -192,6 +232,21 @@ def test_two_runs_of_unlike_things_are_refused():
     assert {Caveat.COMPARED_ANYWAY, Caveat.SEPARATE_RUNS} <= {
         note.caveat for note in found.notes
     }
+
+
+def test_what_only_one_of_two_runs_asked_is_said():
+    both = timings(("a", "b"), n=12)
+    a = Judged(run_row(run_id="r1"), of([*both, *timings(n=12, scenario="old")]), list)
+    b = Judged(run_row(run_id="r2"), of(timings(("b", "c"), n=12, step=0)), list)
+    told = [n.text for n in across(a, b).notes if n.caveat is Caveat.ONLY_IN_ONE]
+    assert told == ["only in r1: a, ourtoken, openrouter-auto, zai", "only in r2: c"]
+    c = Judged(run_row(run_id="r3"), of([*both, *timings(("a",), step=1)]), list)
+    told = [n.text for n in across(b, c).notes if n.caveat is Caveat.ONLY_IN_ONE]
+    assert told == ["only in r2: c", "only in r3: a"]
+    d = Judged(run_row(run_id="r4"), of(both), list)
+    told = [n.text for n in across(d, c).notes if n.caveat is Caveat.ONLY_IN_ONE]
+    assert told == ["only in r3: chat-1k step 1 of a"]
+    assert not [n for n in across(d, d).notes if n.caveat is Caveat.ONLY_IN_ONE]
 
 
 def test_a_size_in_a_tag_is_another_model_and_a_route_is_not():

@@ -108,15 +108,27 @@ def test_a_quantile_has_its_interval():
     assert (found.low, found.value, found.high) == (6, 10.5, 15)
 
 
-@given(st.integers(1, 5_000), st.floats(0, 1), st.sampled_from([0.95, 0.99]))
-def test_the_exact_interval_of_a_share_is_scipys(n, share, confidence):
-    k = round(n * share)
-    found = stats.exact_interval(k, n, confidence)
-    wanted = scipy.stats.binomtest(k, n).proportion_ci(confidence, "exact")
-    assert found == pytest.approx((wanted.low, wanted.high), abs=2e-6)
+def test_an_interval_for_every_look_is_where_the_mixture_says():
+    for k, n in ((0, 10), (3, 40), (40, 40), (500, 5_000)):
+        low, high = stats.always_interval(k, n, 0.99)
+        marginal = scipy.special.betaln(k + 1, n - k + 1)
+        for end in {low, high} - {0.0, 1.0}:
+            logs = k * np.log(end) + (n - k) * np.log(1 - end)
+            assert marginal - logs == pytest.approx(np.log(100), abs=0.01)
+        assert low <= k / n <= high
+    assert stats.always_interval(0, 0) == (0.0, 1.0)
 
 
-def test_one_failure_of_one_says_next_to_nothing_of_a_share():
-    low, high = stats.exact_interval(1, 1, 0.99)
-    assert (low, high) == (pytest.approx(0.005, abs=1e-5), 1.0)
-    assert stats.exact_interval(0, 0) == (None, None)
+def test_however_often_it_is_looked_at_an_interval_seldom_misses():
+    rng = np.random.default_rng(5)
+    missed = wrong = 0
+    for _ in range(400):
+        failed = np.cumsum(rng.random(600) < 0.05)
+        ends = [stats.always_interval(int(failed[n - 1]), n) for n in range(5, 601, 5)]
+        missed += any(not low <= 0.05 <= high for low, high in ends)
+        values = rng.lognormal(0, 0.5, 600)
+        truth = np.exp(0.125)
+        means = [stats.always_mean(values[:n]) for n in range(64, 601, 8)]
+        wrong += any(not low <= truth <= high for low, high in means)
+    assert missed <= 20
+    assert wrong <= 20

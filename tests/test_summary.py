@@ -55,6 +55,23 @@ def test_failures_count_in_an_adjusted_percentile_and_in_no_other():
     assert found.adjusted(0.95).never
 
 
+def test_what_waited_longer_than_an_adjusted_percentile_counts_in_it_for_ever():
+    rows = [timing(n, ttft_ms=float(n)) for n in range(140)]
+    cut = {"outcome": "interrupted", "blame": "client", "sent_s": 0.0}
+    early = [timing(200 + n, **cut, end_s=0.01) for n in range(20)]
+    hung = [timing(300 + n, **cut, end_s=30.0) for n in range(20)]
+    begun = [timing(400 + n, **cut, ttft_ms=5.0, end_s=30.0) for n in range(20)]
+    segment = Segment("chat-1k", 0)
+    plain, short, long, known = (
+        sample(of(rows + more), segment, "ourtoken", "ttft").adjusted(0.95)
+        for more in ([], early, hung, begun)
+    )
+    assert plain == short == known
+    assert (long.never, long.n) == (True, 160)
+    only = sample(of(hung * 7), segment, "ourtoken", "ttft").adjusted(0.95)
+    assert only.never  # a host that never answers is no unknown
+
+
 def test_goodput_is_of_all_that_was_attempted():
     rows = [timing(n, ttft_ms=100.0 * n, tpot_ms=10.0, sent_s=n, end_s=n + 1.0)
             for n in range(10)]  # fmt: skip

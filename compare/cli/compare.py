@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from compare.cli import gating
-from compare.cli.leave import EXITS
+from compare.cli.leave import EXITS, heard_or_not
 from compare.cli.options import (
     anyway_option,
     db_option,
@@ -73,14 +73,15 @@ def compare(
     asked = asked or gating.parsed(thresholds_of(runs[-1].run))
     found = comparison(runs, reference, objectives=objectives, anyway=anyway)
     gates = gating.judge(runs, asked, objectives, reference)
-    gating.write_papers(found, gates, junit, markdown)
-    if as_json:
-        print_json({**facts(found), "thresholds": gating.facts(gates)})
-    elif "-" not in {str(junit), str(markdown)}:
-        from compare.show import tables, verdicts
+    with heard_or_not():
+        gating.write_papers(found, gates, junit, markdown)
+        if as_json:
+            print_json({**facts(found), "thresholds": gating.facts(gates)})
+        elif "-" not in {str(junit), str(markdown)}:
+            from compare.show import tables, verdicts
 
-        tables.console().print(verdicts.comparison(found))
-        gating.print_gates(gates)
+            tables.console().print(verdicts.comparison(found))
+            gating.print_gates(gates)
     return _left(runs, gates)
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from compare.run.config import Job
     from compare.run.tally import Sending
     from data.row import Row
+    from scenarios.plan import Plan
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -86,10 +87,12 @@ class Guard:
     Give it each row; `engine` is what it stops, None until that is there.
     """
 
-    def __init__(self, job: "Job") -> None:
+    def __init__(self, job: "Job", plan: "Plan") -> None:
         from compare.judge.live import Watch
+        from scenarios.plan import segments
 
-        self._live = Watch(parsed(job.thresholds), job.slo)
+        firsts = [each.first_block for each in segments(plan)]
+        self._live = Watch(parsed(job.thresholds), job.slo, firsts)
         self.engine: Sending | None = None
 
     def add(self, row: "Row") -> None:
@@ -142,26 +145,35 @@ def conclude(db: Path, run: str, telling: "Telling") -> bool:
     Hosts that were asked unlike things get no verdict, which is said. Return whether
     all of its thresholds hold.
     """
-    from compare.cli.options import print_json, summary_facts
-    from compare.cli.reading import comparison, judged
+    from compare.cli.leave import heard_or_not
+    from compare.cli.reading import judged
     from compare.judge.comparison import objectives_of, thresholds_of
+
+    found = judged(db, run)
+    made = judge([found], parsed(thresholds_of(found.run)), objectives_of(found.run))
+    with heard_or_not():
+        _conclude(found, made, telling)
+    return all(gate.passed for gate in made)
+
+
+def _conclude(found: "Judged", made: "Sequence[Gate]", telling: "Telling") -> None:
+    """Print, or write, what came of a run."""
+    from compare.cli.options import print_json, summary_facts
+    from compare.cli.reading import comparison
+    from compare.judge.comparison import objectives_of
     from compare.judge.summary import summarise
     from compare.show import tables
 
-    found = judged(db, run)
-    asked = parsed(thresholds_of(found.run))
-    made = judge([found], asked, objectives_of(found.run))
-    held = all(gate.passed for gate in made)
     summaries = summarise(found.frame, objectives_of(found.run))
     if telling.junit or telling.markdown:
         whole = comparison([found], anyway=True)
         write_papers(whole, made, telling.junit, telling.markdown)
     if telling.as_json:
-        more = {"thresholds": facts(made)} if asked else {}
+        more = {"thresholds": facts(made)} if made else {}
         print_json({**summary_facts(found, summaries), **more})
-        return held
+        return
     if "-" in {str(telling.junit), str(telling.markdown)}:
-        return held
+        return
     console = tables.console()
     console.print(tables.summary(found.run, summaries))
     if len(found.frame.hosts) > 1:
@@ -171,7 +183,6 @@ def conclude(db: Path, run: str, telling: "Telling") -> bool:
     if made:
         console.print()
         print_gates(made)
-    return held
 
 
 def _headline(found: "Judged") -> list[str]:

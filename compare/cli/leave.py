@@ -1,5 +1,9 @@
 """What a run leaves with: an exit code, and a word about what it means."""
 
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +15,24 @@ if TYPE_CHECKING:
 
 EXITS = {"interrupted": 130, "budget": 5, "store": 1, "threshold": 99}
 """The exit code of each reason to stop early."""
+
+
+@contextlib.contextmanager
+def heard_or_not() -> Iterator[None]:
+    """Print a result whose exit code is known: a reader that leaves changes no code.
+
+    So `h2h compare RUN | head -1` does not pass where a threshold failed.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except (BrokenPipeError, SystemExit):  # rich leaves by SystemExit
+        drop_output()
+
+
+def drop_output() -> None:
+    """Send what is left to print nowhere: the interpreter would try once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def leave(

@@ -10,6 +10,8 @@ from typing import Any, NoReturn, TextIO, cast
 
 import click
 
+from compare.cli.leave import drop_output
+
 # Each verb is one module of this package with a command of the same name, loaded
 # only when it is called, so that `h2h --help` stays fast.
 VERBS: dict[str, str] = {
@@ -85,10 +87,12 @@ def main(args: list[str] | None = None) -> NoReturn:
     if sys.stdout is None:  # closed by whoever started us
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for the whole process
     sys.stderr = _heard_or_not(sys.stderr)
+    status: Any = 0
     try:
         args = sys.argv[1:] if args is None else args
         _refuse_mangled(args)
-        status: Any = h2h.main(args=args, prog_name="h2h", standalone_mode=False)
+        status = h2h.main(args=args, prog_name="h2h", standalone_mode=False)
+        sys.stdout.flush()  # else a reader that left is found when it is too late
     except click.exceptions.Exit as leave:
         status = leave.exit_code
     except click.Abort:
@@ -101,12 +105,11 @@ def main(args: list[str] | None = None) -> NoReturn:
     except (BrokenPipeError, SystemExit):
         # Verbs return their exit code; only click and rich leave by SystemExit, when
         # the reader of our output has left.
-        _drop_output()
-        status = 0
+        drop_output()
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         status = _say(f"{place}{error.strerror or error}", 3)
-        _drop_output()
+        drop_output()
     except Exception as error:
         from compare.cli.errors import EXIT_CODES, PICTURES
 
@@ -158,11 +161,6 @@ def _heard_or_not(stream: Any) -> TextIO:
     return Heedless(
         stream.detach(), encoding, errors="backslashreplace", line_buffering=True
     )
-
-
-def _drop_output() -> None:
-    """Send what is left to print nowhere: the interpreter would try once more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _words(error: click.ClickException) -> str:

@@ -122,7 +122,7 @@ def carry_out(
     else:
         how["drive"] = drive(ready.plan)
     scales = Scales(ready)
-    guard = gating.Guard(job) if abort_on_fail else None
+    guard = gating.Guard(job, ready.plan) if abort_on_fail else None
     with metronome(calibrated) as host, writer(db) as store:
         # Once the store is open: that may bring back rows that were paid for today.
         how["limit_nusd"] = budget_left(job, db)
@@ -148,7 +148,7 @@ def _go_on(
     run = again.found(path, flags, db, text)
     make_room(needed(run.job))
     scales = Scales(run)
-    guard = gating.Guard(run.job) if abort_on_fail else None
+    guard = gating.Guard(run.job, run.plan) if abort_on_fail else None
     weighing = [scales.add, *([guard.add] if guard is not None else [])]
     with writer(db) as store:
         after, limit = again.left(run, db, weighing)

@@ -14,6 +14,7 @@ class Caveat(StrEnum):
     STILL_RUNNING = "still_running"
     COMPARED_ANYWAY = "compared_anyway"
     SEPARATE_RUNS = "separate_runs"
+    ONLY_IN_ONE = "only_in_one"
     UNLIKE_LOAD = "unlike_load"
     UNPAIRED = "unpaired"
     TOO_FEW_SAMPLES = "too_few_samples"
@@ -40,6 +41,7 @@ ADVICE: dict[Caveat, str] = {
     Caveat.COMPARED_ANYWAY: "the difference may be in what was asked; ask alike",
     Caveat.SEPARATE_RUNS: "a change, of whatever cause; ask all in one run to compare "
     "hosts",
+    Caveat.ONLY_IN_ONE: "no change is shown there, and no threshold on one passes",
     Caveat.UNLIKE_LOAD: "run both at the same rate and concurrency",
     Caveat.UNPAIRED: "for latency leave --unpaired away: pairs then share the moment",
     Caveat.TOO_FEW_SAMPLES: "ask for more with -n",

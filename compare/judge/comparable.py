@@ -1,13 +1,14 @@
 """Whether hosts or runs may be compared at all: were they asked for the same."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 
 import numpy as np
 
 from compare.judge.blocks import blocks_of
 from compare.judge.frame import Frame, Segment
+from compare.judge.kind import Asked
 from data import prices
 
 _SIZE = re.compile(r"[0-9][0-9.x]*[bm]\b")
@@ -23,7 +24,7 @@ def unlike(frame: Frame, hosts: Sequence[str] | None = None) -> list[str]:
     found = []
     for segment in frame.segments:
         chosen = [h for h in frame.hosts_of(segment) if hosts is None or h in hosts]
-        asked = {host: _asked(frame, segment, host) for host in chosen}
+        asked = {host: frame.asked.get((segment, host), ()) for host in chosen}
         found += [f"{segment.scenario}: {each}" for each in _differences(asked)]
         found += _prompts(frame, segment, chosen)
     return list(dict.fromkeys(found))
@@ -41,8 +42,8 @@ def unlike_runs(
     for segment in b.segments:
         for ours, theirs in pairs:
             asked = {
-                f"{theirs}@{runs[0]}": _asked(a, segment, theirs),
-                f"{ours}@{runs[1]}": _asked(b, segment, ours),
+                f"{theirs}@{runs[0]}": a.asked.get((segment, theirs), ()),
+                f"{ours}@{runs[1]}": b.asked.get((segment, ours), ()),
             }
             if all(asked.values()):
                 each = _differences(asked)
@@ -74,29 +75,47 @@ def family(model: str) -> str:
     return _VARIANT.sub("", name) + (f":{size[0]}" if size else "")
 
 
-def _asked(frame: Frame, segment: Segment, host: str) -> Mapping[str, str]:
-    """Return what a host was asked for, in words; empty if that is not known."""
-    asked = frame.asked.get((segment, host))
-    if asked is None:
-        return {}
-    return {
-        "scenario": asked.scenario_version,
-        "parameters": asked.params,
-        "effort": asked.effort_requested or "default",
-        "max_tokens": str(asked.max_tokens),
-        "model family": family(asked.model_requested),
-    }
+WORDS: dict[str, Callable[[Asked], str]] = {
+    "scenario": lambda asked: asked.scenario_version,
+    "parameters": lambda asked: asked.params,
+    "effort": lambda asked: asked.effort_requested or "default",
+    "max_tokens": lambda asked: str(asked.max_tokens),
+    "model family": lambda asked: family(asked.model_requested),
+}
+"""What must be alike, and how it is told."""
+
+TOLD = 3
+"""So many of a host's unlike values are told."""
 
 
-def _differences(asked: Mapping[str, Mapping[str, str]]) -> list[str]:
-    found = []
+def _differences(asked: Mapping[str, Sequence[Asked]]) -> list[str]:
+    """Return what differs between hosts, over the cases that all of them were asked.
+
+    Hosts of which nothing is known are left out.
+    """
     known = {host: each for host, each in asked.items() if each}
-    for words in dict.fromkeys(name for each in known.values() for name in each):
-        values = {host: each[words] for host, each in known.items()}
-        if len(set(values.values())) > 1:
-            told = ", ".join(f"{host} {each}" for host, each in values.items())
+    cases = [{one.case_id for one in each} for each in known.values()]
+    shared = set.intersection(*cases) if cases else set()
+    found = []
+    for words, word in WORDS.items():
+        values = {
+            host: {
+                (one.case_id if shared else None, word(one))
+                for one in each
+                if one.case_id in shared or not shared
+            }
+            for host, each in known.items()
+        }
+        if len(set(map(frozenset, values.values()))) > 1:
+            told = ", ".join(f"{host} {_some(each)}" for host, each in values.items())
             found.append(f"{words} differs ({told})")
     return found
+
+
+def _some(values: Iterable[tuple[str | None, str]]) -> str:
+    words = sorted({word for _, word in values})
+    more = [f"{len(words) - TOLD:,} more"] if len(words) > TOLD else []
+    return " and ".join([*words[:TOLD], *more])
 
 
 def _prompts(frame: Frame, segment: Segment, hosts: Sequence[str]) -> list[str]:

@@ -15,6 +15,7 @@ from compare.judge.notes import (
     differs,
     of_connections,
     of_contrasts,
+    of_missing,
     of_pairs,
     of_rows,
     of_run,
@@ -140,6 +141,7 @@ def across(
     text = "the two runs share no moment"
     notes.append(Note(caveat=Caveat.SEPARATE_RUNS, text=text))
     notes += unlike_loads(a.run, b.run)
+    notes += of_missing(a.frame, b.frame, reference, names)
     notes += of_connections(a.frame, b.frame, pairs, names)
     for each in (a, b):
         own = {host: f"{host}@{each.run.run_id}" for host in each.frame.hosts}

@@ -111,6 +111,18 @@ def matched(a: Frame, b: Frame, reference: str | None) -> list[tuple[str, str]]:
     return [] if against is None else [(host, against) for host in b.hosts]
 
 
+def unmatched(a: Frame, b: Frame, reference: str | None) -> list[str]:
+    """Return the hosts that only one of two runs asked, if each is set against itself.
+
+    None where they are set against a host of A by name, or the runs share no host.
+    """
+    pairs = matched(a, b, reference)
+    if any(host != other for host, other in pairs) or reference is not None:
+        return []
+    shared = {host for host, _ in pairs}
+    return [h for h in dict.fromkeys((*a.hosts, *b.hosts)) if h not in shared]
+
+
 def paired_sides(
     blocks: Blocks, segment: Segment, pair: tuple[str, str], depth: int | None = None
 ) -> list[Sides]:

@@ -65,7 +65,8 @@ class Frame(msgspec.Struct, frozen=True, dict=True):
 
     `prompt` tells prompts apart (0: unknown). `figures` has the keys of `DERIVED`;
     times in ms, money in USD, `sent_s` and `end_s` in seconds from the run's start.
-    `asked` is empty where nobody looked. `breaks`, first and last second each, are the
+    `asked` has each unlike thing that a host was asked for, and is empty where nobody
+    looked. `breaks`, first and last second each, are the
     times in which a run that was resumed did not send.
     """
 
@@ -75,7 +76,7 @@ class Frame(msgspec.Struct, frozen=True, dict=True):
     block: Ints
     prompt: Ints
     figures: dict[str, Floats]
-    asked: dict[tuple[Segment, str], Asked] = {}
+    asked: dict[tuple[Segment, str], tuple[Asked, ...]] = {}
     breaks: tuple[tuple[float, float], ...] = ()
 
     def __len__(self) -> int:
@@ -199,6 +200,8 @@ def read(batches: Iterable[Sequence[Sequence[Any]]]) -> Frame:
 def floats(column: Sequence[float | None]) -> Floats:
     """Return a column as numbers, NaN for None."""
     if None in column:
+        if column.count(None) == len(column):  # nobody states it: by far the quickest
+            return np.full(len(column), np.nan)
         return np.array(column, dtype=np.float64)
     return np.fromiter(column, np.float64, len(column))  # several times as quick
 

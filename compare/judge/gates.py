@@ -1,12 +1,13 @@
 """Judge thresholds: of stored runs, and of one that is still going."""
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
 from compare.judge.blocks import blocks_of
 from compare.judge.comparison import Judged
-from compare.judge.contrast import matched, paired_sides
+from compare.judge.contrast import matched, paired_sides, unmatched
 from compare.judge.estimate import estimated
 from compare.judge.evidence import Figure, evidence, figure, passed
 from compare.judge.frame import Frame, Segment
@@ -101,10 +102,13 @@ def _gates(
     reference: str | None,
 ) -> Iterator[Gate]:
     frame = found[-1].frame
-    for segment in frame.segments:
-        if threshold.against is not None:
+    if threshold.against is not None:
+        # What only the base has cannot be judged, and so is not passed.
+        asked = (each.frame.segments for each in reversed(found))
+        for segment in dict.fromkeys(itertools.chain(*asked)):
             yield from _ratios(found, threshold, segment, reference)
-            continue
+        return
+    for segment in frame.segments:
         for host in frame.hosts_of(segment):
             if threshold.host in (None, host):
                 seen = evidence(frame, segment, host, threshold, objectives)
@@ -145,12 +149,15 @@ def _across(
     a: Frame, b: Frame, threshold: Threshold, segment: Segment, reference: str | None
 ) -> list[Sides]:
     made = []
-    for host, other in matched(a, b, reference):
-        values = (
-            frame.values(threshold.metric, frame.rows(segment, name))
-            for frame, name in ((b, host), (a, other))
+    alone = [(host, host) for host in unmatched(a, b, reference)]
+    for host, other in (*matched(a, b, reference), *alone):
+        rows = b.rows(segment, host), a.rows(segment, other)
+        if not any(map(len, rows)):
+            continue  # neither run asked it
+        ours, theirs = (
+            frame.values(threshold.metric, each)
+            for frame, each in zip((b, a), rows, strict=True)
         )
-        ours, theirs = values
         made.append(
             Sides(
                 provider=f"{host}@{NEW}",

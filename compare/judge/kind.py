@@ -43,7 +43,7 @@ class Segment(msgspec.Struct, frozen=True):
 class Asked(msgspec.Struct, frozen=True):
     """What a host was asked for in a segment; the fields are columns of `requests`.
 
-    A run asks the same of all its requests there, so the first one speaks for them.
+    `case_id` is None where a run asked the same in all cases.
     """
 
     scenario_version: str
@@ -51,3 +51,4 @@ class Asked(msgspec.Struct, frozen=True):
     effort_requested: str | None
     max_tokens: int
     model_requested: str
+    case_id: str | None = None

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 FEWEST = 3
+CLEAR = 1.1
+"""By this much the knee must stand out: in a flat sweep chance picks a greatest."""
 
 
 def knee(rates: Sequence[float | None], times: Sequence[float | None]) -> int | None:
@@ -11,7 +13,8 @@ def knee(rates: Sequence[float | None], times: Sequence[float | None]) -> int | 
     `rates` are answers a second and `times` their medians, by rising load. The ratio is
     Kleinrock's power (Int. Conf. on Communications, 1979): below its maximum more load
     brings more than it costs, above it less. At the first or last step the knee lies
-    outside of what was tried.
+    outside of what was tried. None too where the rate did not rise to it, or the ratio
+    is not `CLEAR` times that of both ends: nothing was seen to bend.
     """
     power = [
         (rate / time, n)
@@ -20,5 +23,8 @@ def knee(rates: Sequence[float | None], times: Sequence[float | None]) -> int | 
     ]
     if len(power) < FEWEST:
         return None
-    best = max(power)[1]
-    return None if best in {power[0][1], power[-1][1]} else best
+    (most, best), ends = max(power), (power[0], power[-1])
+    first, rate = rates[power[0][1]], rates[best]
+    rose = first is not None and rate is not None and rate >= CLEAR * first
+    clear = all(most >= CLEAR * ratio for ratio, _ in ends)
+    return best if rose and clear else None

@@ -1,6 +1,7 @@
 """Find the caveats of a comparison in its rows, its contrasts and its run."""
 
 import datetime as dt
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 
 from compare.judge.blocks import alike, blocks_of
 from compare.judge.caveats import Caveat, Note
-from compare.judge.contrast import TOO_FEW
+from compare.judge.contrast import TOO_FEW, matched, unmatched
 from compare.judge.frame import Floats, Frame, Segment
 from compare.judge.pair import Contrast, base
 from compare.judge.stats import interval, percentile
@@ -124,9 +125,10 @@ def _of_host(frame: Frame, segment: Segment, host: str, name: str) -> Iterator[N
     if untold > LABEL_SHARE * n_ok:
         text = f"{untold:,} of {counts.n_ok:,} answers have no token count"
         yield note(Caveat.OUTPUT_UNKNOWN, text, ("e2e", "cost", *PER_TOKEN))
-    asked = frame.asked.get((segment, host))
+    asked = frame.asked.get((segment, host), ())
+    wished = {each.effort_requested for each in asked} - {None, "default"}
     unsure = sum(n for kind, n in ok if kind.effort_verified != 1)
-    if asked and asked.effort_requested not in {None, "default"} and unsure:
+    if wished and unsure:
         text = f"{unsure:,} of {counts.n_ok:,} answers do not show the wished effort"
         yield note(Caveat.EFFORT_UNVERIFIED, text, (*TIMES, "cost"))
     ttft = frame.values("ttft", rows)
@@ -255,6 +257,27 @@ def _linked(ours: Floats, theirs: Floats) -> float | None:
         return None
     r = float(np.corrcoef(ranks[:-1], ranks[1:])[0, 1])
     return r if r > max(LINKED, 3 / len(logs) ** 0.5) else None
+
+
+def of_missing(
+    a: Frame, b: Frame, reference: str | None, runs: tuple[str, str]
+) -> Iterator[Note]:
+    """Yield what only one of two runs asked: nothing is contrasted there."""
+    pairs, alone = matched(a, b, reference), unmatched(a, b, reference)
+    for run, frame, other, side in ((runs[0], a, b, 1), (runs[1], b, a, 0)):
+        told = {host: [host] for host in alone if host in frame.hosts}
+        for pair in pairs:
+            for segment in frame.segments:
+                asked = len(frame.rows(segment, pair[side]))
+                if asked and not len(other.rows(segment, pair[1 - side])):
+                    step = "" if segment.step is None else f" step {segment.step}"
+                    words = f"{segment.scenario}{step} of {pair[side]}"
+                    told.setdefault(pair[side], []).append(words)
+        if told:
+            words = ", ".join(dict.fromkeys(itertools.chain(*told.values())))
+            names = tuple(f"{host}@{run}" for host in told)
+            yield Note(caveat=Caveat.ONLY_IN_ONE, text=f"only in {run}: {words}",
+                       hosts=names)  # fmt: skip
 
 
 def unlike_loads(a: RunRow, b: RunRow) -> Sequence[Note]:

@@ -20,7 +20,8 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
     `values` are those of ok answers that have the figure, ascending;
     `n_blank` ok ones have none. Censored ones were cut off by us: percentiles are lower
-    bounds then.
+    bounds then. `cut` are the times in ms after which those of them that had been sent
+    and had no figure yet were given up, ascending.
     """
 
     provider: str
@@ -32,6 +33,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     n_ok: int
     n_failed: int
     n_censored: int
+    cut: Floats
 
     @property
     def n_blank(self) -> int:
@@ -45,11 +47,18 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     def adjusted(self, q: float) -> Quantile:
         """Return a quantile of a time in which each failure lasts for ever.
 
-        ValueError for a metric of which more is better.
+        So does what we cut off once it had waited longer than the quantile without it;
+        what was cut off before that tells nothing of it. ValueError for a metric of
+        which more is better.
         """
         if self.metric not in LOWER_IS_BETTER:
             raise ValueError(f"{self.metric}: a failure is not the most of it")
-        return adjusted(self.values, self.n_failed, q)
+        found = adjusted(self.values, self.n_failed, q)
+        beyond = found.value
+        if beyond is None:
+            beyond = self.values[-1] if len(self.values) else 0.0
+        waited = int((self.cut > beyond).sum())
+        return adjusted(self.values, self.n_failed + waited, q)
 
     @property
     def mean(self) -> float | None:
@@ -90,7 +99,23 @@ def sample(frame: Frame, segment: Segment, host: str, metric: str) -> Sample:
         n_ok=counts.n_ok,
         n_failed=counts.n_failed,
         n_censored=counts.n_interrupted,
+        cut=np.sort(cut_off(frame, rows, metric)),
     )
+
+
+def cut_off(frame: Frame, rows: Ints, metric: str) -> Floats:
+    """Return after how many ms what had no figure yet was cut off by us.
+
+    Its time, had it gone on, is no less. What was never sent was no host's to answer.
+    An end to end time has no figure before the answer ends.
+    """
+    rows = rows[frame.censored[rows]]
+    if metric.startswith("e2e") or metric not in LOWER_IS_BETTER:
+        open_ = np.ones(len(rows), dtype=np.bool_)
+    else:
+        open_ = np.isnan(frame.figures[metric][rows])
+    lasted = (frame.figures["end_s"][rows] - frame.figures["sent_s"][rows]) * 1e3
+    return lasted[open_ & ~np.isnan(lasted)]
 
 
 def goodput(frame: Frame, rows: Ints, objectives: Mapping[str, float]) -> Goodput:

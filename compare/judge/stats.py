@@ -23,6 +23,8 @@ FLOORS_99: dict[float, int] = {
 """How many values a quantile needs before it is worth stating (99 % confidence)."""
 
 CONFIDENCE = 0.95
+NARROWEST = 200
+"""For how many values `always_mean` is narrowest."""
 
 Interval = tuple[float | None, float | None]
 
@@ -68,13 +70,20 @@ def floor_of(q: float) -> int:
     raise ValueError(f"no floor is known for quantile {q}: use 0.001 to 0.999")
 
 
-def quantile(values: Sequence[float] | NDArray[np.float64], q: float) -> Quantile:
+def quantile(
+    values: Sequence[float] | NDArray[np.float64],
+    q: float,
+    confidence: float = CONFIDENCE,
+) -> Quantile:
     """Return quantile `q` of pooled values, or none below its floor."""
-    return adjusted(values, 0, q)
+    return adjusted(values, 0, q, confidence)
 
 
 def adjusted(
-    values: Sequence[float] | NDArray[np.float64], n_failed: int, q: float
+    values: Sequence[float] | NDArray[np.float64],
+    n_failed: int,
+    q: float,
+    confidence: float = CONFIDENCE,
 ) -> Quantile:
     """Return quantile `q` where each failure counts as longer than any value.
 
@@ -86,7 +95,7 @@ def adjusted(
         return Quantile(value=None, n=n, floor=floor)
     ordered = _ascending(values)
     value = at_rank(ordered, n, q)
-    low, high = _ends(ordered, n, q, CONFIDENCE)
+    low, high = _ends(ordered, n, q, confidence)
     return Quantile(
         value=value, n=n, floor=floor, low=low, high=high, never=value is None
     )
@@ -191,19 +200,48 @@ def share_intervals(parts: ArrayLike, wholes: ArrayLike) -> NDArray[np.float64]:
     return np.array(ends, dtype=np.float64).reshape(-1, 2)
 
 
-def exact_interval(part: float, whole: int, confidence: float = CONFIDENCE) -> Interval:
-    """Return the exact interval of a share; None, None of nothing.
+def always_interval(
+    part: int, whole: int, confidence: float = CONFIDENCE
+) -> tuple[float, float]:
+    """Return an interval of a share that holds at every look, however many there are.
 
-    Clopper and Pearson, Biometrika 26 (1934): its ends are the shares of which so many,
-    or so few, come in (1 - confidence) / 2 of cases. Wider than Wilson's, and unlike it
-    never less sure than it says, however few there are.
+    The shares at which the beta-binomial mixture's likelihood ratio, the prior uniform,
+    is below 1 / (1 - confidence) (Robbins, Ann. Math. Statist. 41, 1970; by Ville's
+    inequality it ever gets there with at most that chance). (0, 1) of nothing.
     """
-    if not whole:
-        return None, None
-    tail, k = (1 - confidence) / 2, int(part)
-    low = _share_at(lambda q: _at_least(k, whole, q) > tail) if k else 0.0
-    high = _share_at(lambda q: _at_least(k + 1, whole, q) > 1 - tail)
-    return low, high if k < whole else 1.0
+    bound = math.log(1 - confidence) + (
+        math.lgamma(part + 1) + math.lgamma(whole - part + 1) - math.lgamma(whole + 2)
+    )
+
+    def likely(share: float) -> bool:
+        return _times_log(part, share) + _times_log(whole - part, 1 - share) >= bound
+
+    middle = part / whole if whole else 0.5
+    low = _share_at(lambda p: p >= middle or likely(p)) if part else 0.0
+    high = _share_at(lambda p: p > middle and not likely(p)) if part < whole else 1.0
+    return low, high
+
+
+def always_mean(
+    values: NDArray[np.float64], confidence: float = CONFIDENCE
+) -> tuple[float, float]:
+    """Return an interval of a mean that holds, for many values, at every look.
+
+    Robbins' normal mixture with the estimated standard deviation (asymptotic:
+    Waudby-Smith et al., Ann. Statist. 52, 2024), narrowest near `NARROWEST` values.
+    """
+    n, tail = len(values), -2 * math.log(1 - confidence)
+    spread = n * (tail + math.log(tail + 1)) / NARROWEST
+    grown = math.log(spread + 1) + tail
+    reach = float(values.std(ddof=1)) * math.sqrt((1 + 1 / spread) * grown / n)
+    return float(values.mean()) - reach, float(values.mean()) + reach
+
+
+def _times_log(times: int, share: float) -> float:
+    """Return times x log(share), 0 where there is nothing to count."""
+    if not times:
+        return 0.0
+    return times * math.log(share) if share > 0 else -math.inf
 
 
 def _share_at(beyond: Callable[[float], bool]) -> float:
@@ -213,12 +251,6 @@ def _share_at(beyond: Callable[[float], bool]) -> float:
         middle = (low + high) / 2
         low, high = (low, middle) if beyond(middle) else (middle, high)
     return (low + high) / 2
-
-
-def _at_least(k: int, n: int, q: float) -> float:
-    """Return how often a binomial (n, q) is k or more."""
-    first, mass = _binomial(n, q)
-    return float(mass[max(k - first, 0) :].sum())
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -1,6 +1,7 @@
 """Stored runs as columns, ready to be judged."""
 
 import json
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -11,9 +12,12 @@ import msgspec
 from compare.judge.comparison import Batches, Judged
 from compare.judge.depth import COLUMNS as DEPTHS
 from compare.judge.frame import COLUMNS, read
-from compare.judge.kind import Asked
+from compare.judge.kind import Asked, Kind, Segment
 from data import query
 from data.row import RunRow
+
+WHERE = ("provider", "scenario", "turn", "load")
+"""The columns that tell who was asked in which segment."""
 
 
 def load(db: Path, text: str) -> Judged:
@@ -26,12 +30,7 @@ def load(db: Path, text: str) -> Judged:
         frame = msgspec.structs.replace(
             read(query.columns(reader, run.run_id, COLUMNS)), breaks=_breaks(run)
         )
-        for segment in frame.segments:
-            for host in frame.hosts_of(segment):
-                first = int(frame.seq[frame.rows(segment, host)[0]])
-                row = query.row(reader, run.run_id, first)
-                what = {name: getattr(row, name) for name in Asked.__struct_fields__}
-                frame.asked[segment, host] = Asked(**what)
+        frame.asked.update(_asked(reader, run.run_id))
 
     def timelines() -> Iterator[Sequence[Sequence[Any]]]:
         with closing(query.open_reader(db)) as again:
@@ -42,6 +41,28 @@ def load(db: Path, text: str) -> Judged:
             yield from query.columns(again, run.run_id, names, span=span)
 
     return Judged(run, frame, timelines, more)
+
+
+def _asked(
+    reader: sqlite3.Connection, run_id: str
+) -> dict[tuple[Segment, str], tuple[Asked, ...]]:
+    """Return all that each host was asked for, by case where that is not one thing."""
+    names = Asked.__struct_fields__[:-1]
+    found = _by_host(query.distinct(reader, run_id, (*WHERE, *names)))
+    if all(len(each) == 1 for each in found.values()):
+        return found
+    return _by_host(query.distinct(reader, run_id, (*WHERE, *names, "case_id")))
+
+
+def _by_host(
+    lines: Iterator[tuple[Any, ...]],
+) -> dict[tuple[Segment, str], tuple[Asked, ...]]:
+    found: dict[tuple[Segment, str], tuple[Asked, ...]] = {}
+    for host, scenario, turn, load, *what in lines:
+        kind = Kind(host, scenario, turn, load, "", None, None, None)
+        key = (Segment(kind.asked, kind.step), host)
+        found[key] = tuple(dict.fromkeys((*found.get(key, ()), Asked(*what))))
+    return found
 
 
 def _breaks(run: RunRow) -> tuple[tuple[float, float], ...]:

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 
 from compare.judge.frame import Floats, Ints
+from compare.judge.sample import cut_off
 from compare.judge.stats import share_interval
 from compare.show.panel import Host, Panel
 from compare.show.parts import (
@@ -77,8 +78,9 @@ def _ecdf(figure: Figure, spec: SubplotSpec, panel: Panel, metric: str) -> None:
     for host in panel.hosts:
         if len(found[host.name]):
             _curve(
-                plot, host, found[host.name], thinned(found[host.name], *ends, log=log)
-            )
+                plot, host, found[host.name], thinned(found[host.name], *ends, log=log),
+                cut_off(panel.frame, host.rows, metric),
+            )  # fmt: skip
     scale(plot, "x", drawn)
     plot.set_ylim(0, 1.04)
     plot.yaxis.set_major_formatter(PERCENT)
@@ -89,9 +91,10 @@ def _ecdf(figure: Figure, spec: SubplotSpec, panel: Panel, metric: str) -> None:
     return None
 
 
-def _curve(plot: Axes, host: Host, ordered: Floats, at: Floats) -> None:
-    # Failures are in the denominator: a host that fails never reaches 100 %.
-    n = len(ordered) + host.counts.n_failed
+def _curve(plot: Axes, host: Host, ordered: Floats, at: Floats, cut: Floats) -> None:
+    # Failures are in the denominator: a host that fails never reaches 100 %. So is what
+    # we cut off without an answer after a longer time than any answer took.
+    n = len(ordered) + host.counts.n_failed + int((cut > ordered[-1]).sum())
     below = np.searchsorted(ordered, at, side="right")
     look = {"color": host.colour, "ls": host.line, "lw": 1.8}
     plot.step([at[0], *at], [0, *(below / n)], where="post", **look)

@@ -38,10 +38,10 @@ def told(gate: Gate) -> str:
     """Return the figure that a gate found, or why there is none."""
     if gate.value is None:
         return gate.why or "n/a"
-    text = _figure(gate, gate.value)
+    text, why = _figure(gate, gate.value), f"; {gate.why}" * bool(gate.why)
     if gate.low is None or gate.high is None or gate.low == gate.high:
-        return text
-    return f"{text} ({_figure(gate, gate.low)} to {_figure(gate, gate.high)})"
+        return text + why
+    return f"{text} ({_figure(gate, gate.low)} to {_figure(gate, gate.high)}){why}"
 
 
 def _figure(gate: Gate, value: float) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from compare.judge.comparison import Comparison
-from compare.show.verdicts import ratio_cells
+from compare.show.verdicts import marked, ratio_cells
 from compare.show.words import number, percent, usd
 
 Grid = tuple[Sequence[str], list[list[str]]]
@@ -35,7 +35,8 @@ def figures(found: Comparison) -> Grid:
 
 
 def ratios(found: Comparison) -> Grid:
-    """Return the contrasts, a line a metric."""
+    """Return the contrasts, a line a metric, each verdict with its caveats' letters."""
+    marks = marked(found.notes, found.contrasts)
     columns = ("scenario", "step", "hosts", "metric", "ratio", "95 % interval", "n",
                "verdict")  # fmt: skip
     lines = [
@@ -43,11 +44,16 @@ def ratios(found: Comparison) -> Grid:
             each.scenario,
             _step(each.step),
             f"{each.provider} / {each.reference}",
-            *ratio_cells(each),
+            *_lettered(ratio_cells(each), marks[n]),
         ]
-        for each in found.contrasts
+        for n, each in enumerate(found.contrasts)
     ]
     return columns, lines
+
+
+def _lettered(cells: list[str], mark: str) -> list[str]:
+    """Return a contrast's cells, its verdict with the letters of what spoils it."""
+    return [*cells[:-1], f"{cells[-1]} [{mark.strip()}]"] if mark else cells
 
 
 def _step(step: int | None) -> str:

@@ -11,7 +11,7 @@ from compare.judge import stored
 from compare.judge.comparison import Comparison, compared
 from compare.show.grids import Grid, figures, ratios
 from compare.show.tables import head
-from compare.show.verdicts import headline
+from compare.show.verdicts import headline, letter
 from compare.show.words import names_in, plain
 
 _FORMULA = re.compile(r"[$\\]")
@@ -62,7 +62,10 @@ def _parts(found: Comparison) -> Iterator[str]:
     yield from _table(figures(found))
     yield from _table(ratios(found))
     if found.notes:
-        notes = (f"{plain(note.text, 300)}: {note.advice}" for note in found.notes)
+        notes = (
+            f"{letter(n).strip()}: {plain(note.text, 300)}: {note.advice}"
+            for n, note in enumerate(found.notes)
+        )
         yield f"<ul>{''.join(f'<li>{_text(note)}</li>' for note in notes)}</ul>"
     for run in found.runs:
         yield f"<p>{'<br>'.join(_text(line) for line in head(run))}</p>"

@@ -8,7 +8,7 @@ from compare.judge.gates import Gate
 from compare.show import gates as shown
 from compare.show.grids import Grid, figures, ratios
 from compare.show.tables import head
-from compare.show.verdicts import headline, sided, sides
+from compare.show.verdicts import headline, letter, sided, sides
 from compare.show.words import plain
 from data.export import harmless
 
@@ -106,7 +106,8 @@ def _contrasts(found: Comparison) -> str:
 
 def _caveats(found: Comparison) -> str:
     return "\n".join(
-        f"- {harmless(plain(note.text, 300))}: {note.advice}" for note in found.notes
+        f"- {letter(n).strip()}: {harmless(plain(note.text, 300))}: {note.advice}"
+        for n, note in enumerate(found.notes)
     )
 
 

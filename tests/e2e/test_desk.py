@@ -103,6 +103,27 @@ def test_a_reader_that_leaves_is_no_error(desk, who, words):
     assert (process.returncode, err) == (0, "")
 
 
+@pytest.mark.parametrize("form", ["", "--json", "--markdown -"])
+def test_a_reader_that_leaves_lets_no_failed_threshold_pass(desk, who, form):
+    desk("run", *who, "-s", "ping", "-n", 12)
+    for threshold, code in (("errors<1%", 0), ("ttft:max<0.001ms", 99)):
+        words = ["compare", "--threshold", threshold, *form.split()]
+        with desk.start(*words) as process:
+            process.stdout.close()
+            err = process.stderr.read()
+
+        assert (process.returncode, err) == (code, "")
+
+
+def test_a_reader_that_leaves_a_run_lets_no_failed_threshold_pass(desk, who):
+    words = ["run", *who, "-s", "ping", "-n", 12, "--threshold", "ttft:max<0.001ms"]
+    with desk.start(*words) as process:
+        process.stdout.close()
+        process.stderr.read()
+
+    assert process.returncode == 99
+
+
 @pytest.mark.parametrize("words", ["show", "export latest --format jsonl"])
 def test_output_that_cannot_be_written_is_one_line(desk, who, words):
     desk("run", *who, "-s", "ping", "-n", 2)
