@@ -11,7 +11,7 @@ from compare.judge import stored
 from compare.judge.comparison import Comparison, compared
 from compare.show.grids import Grid, figures, ratios
 from compare.show.tables import head
-from compare.show.verdicts import headline, letter
+from compare.show.verdicts import headline, letter, sided
 from compare.show.words import names_in, plain
 
 _FORMULA = re.compile(r"[$\\]")
@@ -24,11 +24,11 @@ class Sheet(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         """Return the verdict in a sentence for each scenario and load step."""
-        return "\n".join(headline(self.comparison))
+        return "\n".join(headline(sided(self.comparison)))
 
     def _repr_html_(self) -> str:
         """Return verdict, figures, contrasts, caveats and the state of the runs."""
-        parts = "\n".join(_parts(self.comparison))
+        parts = "\n".join(_parts(sided(self.comparison)))
         return f'<div class="tex2jax_ignore mathjax_ignore">\n{parts}\n</div>'
 
 
