@@ -12,6 +12,7 @@ from itertools import takewhile
 
 import msgspec
 
+from providers.dialect import Delta
 from providers.plainchunk import (
     END,
     START,
@@ -21,6 +22,7 @@ from providers.plainchunk import (
     plain_chunks,
 )
 from providers.reply import Kind
+from providers.shapes import Shapes
 
 _INTERIOR = re.compile(rb'(?:[^"\\]|\\.)*')
 BETWEEN = END + START
@@ -84,9 +86,10 @@ class Frame(msgspec.Struct, frozen=True):
 class Alike:
     """What is known of how one stream's events are alike."""
 
-    __slots__ = ("_failures", "_frame", "_learning")
+    __slots__ = ("_failures", "_frame", "_learning", "_shapes")
 
-    def __init__(self) -> None:
+    def __init__(self, shapes: Shapes) -> None:
+        self._shapes = shapes
         self._frame: Frame | None = None
         self._learning = False
         self._failures = 0
@@ -96,21 +99,28 @@ class Alike:
         """Return whether too little was alike for looking any further."""
         return self._failures >= _FAILURES
 
-    def run(self, events: list[bytes]) -> Run | list[PlainChunk] | None:
+    def run(
+        self, events: list[bytes], *, closing: bool
+    ) -> Run | list[PlainChunk] | Delta | None:
         """Return what some events start with: a run, or plain chunks; None if neither.
 
-        The first event of a stream, and one on which a run ends, is seldom like what
-        follows, so only the one after it may become a frame. A stream whose events keep
+        It is a Delta where their first came in an earlier stream, as what opens and
+        what ends a stream did: once a stream is `closing` no run is looked for. Only
+        what comes after its first event may become a frame, or after one on which a run
+        ends, since these are seldom like what follows. A stream whose events keep
         differing in more than their text is taken as plain chunks.
         """
+        if closing:
+            return self._shapes.known(events[0])
         if self._frame is not None:
             run = self._frame.run(events)
             if run is None:
                 self._frame = None
+                return self._shapes.known(events[0])
             return run
         if not self._learning:
             self._learning = True
-            return None
+            return self._shapes.known(events[0])
         if self._failures < _FRAMES:
             return self._learned(events)
         chunks = plain_chunks(events)

@@ -59,6 +59,7 @@ class Exchange:
             request_bytes=len(self._body),
             caps=caps,
             secrets=provider.secrets,
+            shapes=line.shapes,
         )
         self._tape = tap.Tape(self._filled)
         self._started = self._drained = max(perf_counter_ns(), start.moment or 0)

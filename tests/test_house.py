@@ -24,9 +24,10 @@ ORDER = {
     "data": "row timeline prices migrations foreign lock statements spool opening "
     "store query ledger export",
     "providers": "outcome reply disguise secret provider usage sse dialect errors "
-    "limits generic ourtoken openrouter zai registry lenient calls plainchunk alike "
-    "plain answer intake verdict audit reader chunks tap post egress failure "
-    "resolver line alarm start turnstile exchange wire simulator",
+    "limits generic ourtoken openrouter zai registry lenient calls "
+    "plainchunk shapes alike plain answer intake verdict audit reader "
+    "chunks tap post egress failure resolver line alarm start turnstile "
+    "exchange wire simulator",
     "providers.simulator": "profile faults player catalogue bill truth cache asked "
     "prose values answer pace refusal frames script director host serve spawn "
     "metronome __main__",
