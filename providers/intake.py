@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from providers.alike import BETWEEN, Alike, Run, by_event
+from providers.alike import BETWEEN, Alike, by_event
 from providers.answer import Answer
 from providers.dialect import Delta, Dialect
+from providers.frame import Run
 from providers.lenient import decode, decode_whole
 from providers.outcome import Flag
 from providers.plainchunk import PlainChunk

@@ -25,7 +25,7 @@ ORDER = {
     "store query ledger export",
     "providers": "outcome reply disguise secret provider usage sse dialect errors "
     "limits generic ourtoken openrouter zai registry lenient calls "
-    "plainchunk shapes alike plain answer intake verdict audit reader "
+    "plainchunk frame shapes alike plain answer intake verdict audit reader "
     "chunks tap post egress failure resolver line alarm start turnstile "
     "exchange wire simulator",
     "providers.simulator": "profile faults player catalogue bill truth cache asked "

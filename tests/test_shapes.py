@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from providers import shapes as module
 from providers.dialect import Delta
+from providers.frame import frame_of
 from providers.reader import Reader
 from providers.registry import DIALECTS, dialect
 from providers.shapes import LONGEST_BYTES, MOST, Shapes
-from tests.test_plain import CHUNK, usual
+from tests.test_plain import CHUNK, PLAIN, usual
 
 DONE = b"data: [DONE]\n\n"
 GENERIC = dialect("generic")
@@ -58,7 +60,7 @@ def with_id(chunks, id_):
 
 @given(
     name=st.sampled_from(sorted(DIALECTS)),
-    chunks=st.lists(CHUNK, max_size=5),
+    chunks=st.lists(st.one_of(CHUNK, PLAIN, PLAIN), max_size=6),
     ids=st.tuples(*[st.sampled_from(["a", "b", "m", "stop", "1", "\\", "é", '"'])] * 2),
     at_once=st.booleans(),
 )
@@ -91,6 +93,50 @@ def test_what_opens_and_ends_a_stream_is_read_with_care_in_the_first_alone(
     assert dialect_reads == []
     assert (reply.outcome, reply.response_id) == ("ok", "two")
     assert reply.usage.completion_tokens == 9
+
+
+def texts(id_, *texts, **fields):
+    told = (
+        chunk(id_, choices=[{"index": 0, "delta": {"content": text}}], **fields)
+        for text in texts
+    )
+    return [b"data: " + data + b"\n\n" for data in told]
+
+
+def test_the_frame_of_a_streams_texts_is_learned_from_the_first_stream_alone(
+    monkeypatch,
+):
+    shapes = Shapes(GENERIC)
+    read(shapes, texts("one", "a", "b", "c"))
+    monkeypatch.setattr(module, "frame_of", None)
+
+    reply = read(shapes, texts("two", *"def", 'a "quoted" é', "g"))
+
+    assert reply.content == 'defa "quoted" ég'
+    assert reply.response_id == "two"
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        texts("one", "a", note="one"),
+        texts("one", "a", note="\\u006fne"),
+        [each.replace(b'"id": "one", ', b"") for each in texts("one", "a")],
+    ],
+)
+def test_a_frame_in_which_more_than_the_id_may_differ_is_learned_each_time(
+    events, monkeypatch
+):
+    learned = []
+    monkeypatch.setattr(
+        module, "frame_of", lambda event: learned.append(event) or frame_of(event)
+    )
+    shapes = Shapes(GENERIC)
+
+    for _ in range(2):
+        assert shapes.frame(events[0]).run(events).texts == ["a"]
+
+    assert len(learned) == 2
 
 
 @pytest.mark.parametrize(
