@@ -62,7 +62,7 @@ async def rate(url: str, workers: int) -> tuple[float, float]:
 def main() -> None:
     """Compare both in turn."""
     ratios = []
-    with mock("--tokens", 64) as url:
+    with mock("--tokens", 64, "--plain-deltas") as url:
         for _ in range(int(sys.argv[1]) if sys.argv[1:] else ROUNDS):
             found = []
             for workers, cores in ((1, {0}), (2, {0, 1})):

@@ -85,7 +85,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     given = parser.parse_args()
     os.sched_setaffinity(0, {0} if given.workers == 1 else {0, 1})
-    with mock("--ttft-ms", 50, "--itl-ms", 5, "--tokens", 8, core=1) as url:
+    pace = ("--ttft-ms", 50, "--itl-ms", 5, "--tokens", 8, "--plain-deltas")
+    with mock(*pace, core=1) as url:
         for rate in given.rates:
             rows, cost = uvloop.run(run_at(url, rate, given.hosts, given.workers))
             print(f"{rate}/s: {told(rows)}; {cost}", flush=True)

@@ -16,6 +16,9 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
 
 Act = Literal["insert", "update"]
 
+AT_ONCE = 8
+"""Rows of one statement. SQLite of any age takes as many values (999)."""
+
 
 class Statement(msgspec.Struct, frozen=True, array_like=True):
     """What is done with some values: each stands for a column of a table.
@@ -61,6 +64,9 @@ _KEPT: Sequence[Statement] = (
     _update(*_END, "resumed"),
 )
 INSERT_RUN, INSERT_REQUEST, INSERT_CHECK, END_RUN, RESUME_RUN = (s.sql for s in _KEPT)
+_MARKS = INSERT_REQUEST.partition("VALUES ")[2]
+INSERT_REQUESTS = INSERT_REQUEST + f", {_MARKS}" * (AT_ONCE - 1)
+"""As INSERT_REQUEST, with the values of `AT_ONCE` rows one after the other."""
 KEPT = {statement.sql: statement for statement in _KEPT}
 """The statements whose values are kept when the database does not take them."""
 DELETE_RUN = [

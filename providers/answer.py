@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from providers.alike import Run
 from providers.calls import Calls
 from providers.dialect import Delta, Dialect, Problem
+from providers.frame import Run
 from providers.outcome import Blame, Flag, Outcome
 from providers.plainchunk import PlainChunk
 from providers.reply import Kind, Usage

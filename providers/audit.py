@@ -55,7 +55,7 @@ def oddities(
     text = "".join(answer.content)
     made = usage.completion_tokens if usage else None
     calls = answer.calls.whole()
-    names = "".join(call.name for call in calls)
+    shown = text + "".join(call.name for call in calls)
     found = {
         Flag.USAGE_MISSING: outcome is Outcome.OK and usage is None,
         Flag.USAGE_MISMATCH: usage is not None
@@ -74,7 +74,7 @@ def oddities(
         and made < intake.max_tokens,
         Flag.DUP_CHUNK: _repeated(answer, made),
         Flag.TOOL_INVALID: outcome is Outcome.OK and not all(map(_callable, calls)),
-        Flag.TOOL_MARKUP_LEAK: any(mark in text + names for mark in TOOL_MARKUP),
+        Flag.TOOL_MARKUP_LEAK: any(mark in shown for mark in TOOL_MARKUP),
         Flag.STREAM_ANSWER: not intake.stream and intake.sse is not None,
     }
     return {flag for flag, holds in found.items() if holds}

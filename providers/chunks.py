@@ -72,7 +72,11 @@ def _lines(data: bytes, at: int) -> tuple[list[bytes], int]:
     end = len(data) - len(_CLOSING) if data.endswith(_CLOSING) else len(data)
     lines = data[at:end].split(_END)
     sizes, contents = lines[0:-1:2], lines[1::2]
-    if len(sizes) < _FEW or lines[-1] or [b"%x" % len(c) for c in contents] != sizes:
+    if len(sizes) < _FEW or lines[-1]:
+        return [], at
+    lengths = list(map(len, contents))
+    spelled = {length: b"%x" % length for length in set(lengths)}
+    if [spelled[length] for length in lengths] != sizes:
         return [], at
     return contents, end
 

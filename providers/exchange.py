@@ -60,6 +60,7 @@ class Exchange:
             request_bytes=len(self._body),
             caps=caps,
             secrets=provider.secrets,
+            shapes=line.shapes,
         )
         self._tape = Tape(self._filled)
         self._started = self._drained = max(perf_counter_ns(), start.moment or 0)
@@ -84,7 +85,7 @@ class Exchange:
         tape = self._tape
         token = CURRENT.set(tape)
         try:
-            self._tick()
+            self._look_again(self._tick_s)
             await self._exchange()
         except (aiohttp.ClientError, OSError, ValueError) as failure:
             # The way's own TimeoutError is an OSError too: then `end` chose.
@@ -162,8 +163,10 @@ class Exchange:
             # A deadline has passed only when it still has after one more look at the
             # socket: if our own loop was stuck, the bytes may be waiting there.
             self._late = over is not None
-            wait = SHORTEST_TICK_S if self._late else self._tick_s
-            self._timer = asyncio.get_running_loop().call_later(wait, self._tick)
+            self._look_again(SHORTEST_TICK_S if self._late else self._tick_s)
+
+    def _look_again(self, wait: float) -> None:
+        self._timer = asyncio.get_running_loop().call_later(wait, self._tick)
 
     def _due_slice(self) -> bool:
         """Return whether what has come should be decoded before the end."""

@@ -1,16 +1,18 @@
 """What the bytes of one response say, as they come."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import msgspec
 
-from providers.alike import BETWEEN, Alike, Run, by_event
+from providers.alike import BETWEEN, Alike, by_event
 from providers.answer import Answer
 from providers.dialect import Delta, Dialect
+from providers.frame import Run
 from providers.lenient import decode, decode_whole
 from providers.outcome import Flag
+from providers.plainchunk import PlainChunk
 from providers.provider import Caps
+from providers.shapes import Shapes
 from providers.sniff import BLANK, Sniffer, is_stream
 from providers.sse import Decoder, Event, names_error
 
@@ -31,9 +33,15 @@ class Intake:
     """
 
     def __init__(
-        self, dialect: Dialect, *, stream: bool, max_tokens: int, caps: Caps
+        self,
+        dialect: Dialect,
+        shapes: Shapes,
+        *,
+        stream: bool,
+        max_tokens: int,
+        caps: Caps,
     ) -> None:
-        self._dialect = dialect
+        self._shapes = shapes
         self._caps = caps
         self._most_events = min(caps.events, 2 * max_tokens + EXTRA_EVENTS)
         self._sniffer = Sniffer()
@@ -42,7 +50,7 @@ class Intake:
         self.max_tokens = max_tokens
         self.sse: Decoder | None = None
         self.answer = Answer(dialect)
-        self._alike = Alike()
+        self._alike = Alike(shapes)
         self.status: int | None = None
         self.headers: Mapping[str, str] = {}
         self.bytes = 0
@@ -103,25 +111,25 @@ class Intake:
             at += done or 1
 
     def _may_be_plain(self) -> bool:
-        """Return whether plain chunks may come next: between events, nothing unusual.
-
-        After a finish there is little to gain, and output would have to be flagged.
-        """
+        """Return whether like events may come next: none is open, nothing unusual."""
         return (
             self.sse is not None
             and self.sse.between
             and self.done_ns is None
-            and self.answer.finish is None
             and not self.over_cap
             and not self._alike.given_up
         )
 
     def _several(self, stamps: Sequence[int], parts: list[bytes], at: int) -> int:
-        """Take the like events that parts begin with; return how many, 0 if none."""
-        run = self._alike.run(parts[at : at + WINDOW])
+        """Take the like events that parts begin with; return how many, 0 if none.
+
+        After a finish a run would have little to gain, and its output to be flagged.
+        """
+        closing = self.answer.finish is not None
+        run = self._alike.run(parts[at : at + WINDOW], closing=closing)
         if run is None:
             return 0
-        n = len(run.texts) if isinstance(run, Run) else len(run)
+        n = _size(run)
         stamps, parts = stamps[at : at + n], parts[at : at + n]
         self.bytes += sum(map(len, parts))
         if len(self.opening) < OPENING_BYTES:
@@ -133,6 +141,8 @@ class Intake:
         self.sse.skip(n)
         if isinstance(run, Run):
             self.answer.take_run(stamps, run)
+        elif isinstance(run, Delta):
+            self.answer.take(stamps[0], run)
         else:
             self.answer.take_plain(stamps, run)
         self._cap(self.sse)
@@ -232,9 +242,10 @@ class Intake:
         if data == b"[DONE]" and not failed:
             self._done(at)
             return
-        delta = self._read(decode(data, self.flags), event.name)
+        delta = self._shapes.read(data, event.name, self.flags)
         if delta is None and failed:
-            delta = self._read(data[:ERROR_BYTES].decode("utf-8", "replace"), b"error")
+            words = data[:ERROR_BYTES].decode("utf-8", "replace")
+            delta = self._shapes.said(words, b"error")
         if self.done_ns is not None:
             late = delta is not None and delta.problem is not None
             self.flags |= {Flag.DATA_AFTER_DONE, *([Flag.LATE_ERROR] if late else [])}
@@ -250,12 +261,6 @@ class Intake:
             return
         self.done_ns = self.progress_ns = at
 
-    def _read(self, chunk: Any, name: bytes = b"") -> Delta | None:
-        try:
-            return None if chunk is None else self._dialect.read(chunk, event=name)
-        except (RecursionError, OverflowError):
-            return None  # nested too deeply, or a number too large, to be spelled out
-
     def _whole(self, at: int) -> None:
         """Read a body that was no stream: one JSON answer, an error, or neither."""
         if self.error:
@@ -264,7 +269,7 @@ class Intake:
         chunk = whole = decode_whole(body, self.flags)
         if whole is None:  # lines of JSON: the first may be an error
             chunk = decode(body.lstrip(BLANK).partition(b"\n")[0], self.flags)
-        delta = self._read(chunk)
+        delta = self._shapes.said(chunk)
         if delta is None or not (isinstance(whole, dict) or delta.problem):
             return
         if delta.usage is not None:
@@ -272,3 +277,10 @@ class Intake:
         self.answer.take(at, delta)
         if self.stream and delta.problem is None:
             self.flags.add(Flag.NONSTREAM_ANSWER)
+
+
+def _size(run: Run | list[PlainChunk] | Delta) -> int:
+    """Return how many events these are."""
+    if isinstance(run, Run):
+        return len(run.texts)
+    return 1 if isinstance(run, Delta) else len(run)

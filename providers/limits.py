@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 
 from providers.secret import Secret, hide
@@ -32,7 +33,7 @@ def rate_limits(
     Where a header says when a limit is reset, the seconds until then stand beside it
     under its name and `_s`.
     """
-    if not _TELLS.search("\n".join(headers)):
+    if not _telling("\n".join(headers)):
         return None
     secrets = tuple(secrets)
     found = {
@@ -55,7 +56,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     no harm (RFC 9110, 10.2.3). Without any of them a limit of which nothing remains
     asks to wait until its reset.
     """
-    if not _TELLS.search("\n".join(headers)):
+    if not _telling("\n".join(headers)):
         return None
     fields = [(name.lower(), value.strip()) for name, value in headers.items()]
     now = _now(headers)
@@ -66,6 +67,12 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         waits = [seconds for seconds in stated if seconds is not None]
     waits = waits or _used_up(dict(fields), now)
     return min(max(*waits, 0.0), MAX_WAIT_S) if waits else None
+
+
+@lru_cache(maxsize=64)
+def _telling(names: str) -> bool:
+    """Return whether headers of these names may say how long to wait."""
+    return _TELLS.search(names) is not None
 
 
 def _wait_s(text: str, now: datetime) -> float | None:

@@ -14,6 +14,7 @@ from providers.post import Connector, Post
 from providers.provider import Provider, ProviderError, chat_url
 from providers.registry import dialect
 from providers.resolver import Resolver
+from providers.shapes import Shapes
 
 KEEPALIVE_S = 60.0
 
@@ -25,6 +26,7 @@ class Line(msgspec.Struct, frozen=True):
     dialect: Dialect
     post: Post
     secure: bool
+    shapes: Shapes
 
     @classmethod
     def open(cls, provider: Provider, *, concurrency: int, fresh: bool) -> Self:
@@ -45,7 +47,9 @@ class Line(msgspec.Struct, frozen=True):
             **({} if fresh else {"keepalive_timeout": KEEPALIVE_S}),
         )
         post = Post(url, _headers(provider), connector, provider.proxy)
-        return cls(provider, dialect(provider.dialect), post, url.scheme == "https")
+        spoken = dialect(provider.dialect)
+        secure = url.scheme == "https"
+        return cls(provider, spoken, post, secure, Shapes(spoken))
 
 
 def _headers(provider: Provider) -> dict[str, str]:

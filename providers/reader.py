@@ -14,6 +14,7 @@ from providers.outcome import BLAME, Blame, Flag, Outcome
 from providers.provider import Caps
 from providers.reply import Reply, Stamps, ToolCall, Usage
 from providers.secret import Secret, forms, hide, mask, redact
+from providers.shapes import Shapes
 from providers.verdict import verdict
 
 EXCERPT_BYTES = 512
@@ -30,7 +31,8 @@ class Reader:
 
     All stamps are ns of one monotonic clock. Events that came in one `feed` share
     its stamp. Nothing a host sends raises, and no key that it echoes gets through.
-    `seen` is what has come so far.
+    `seen` is what has come so far. `shapes` remembers events of the host's other
+    streams; without it nothing is.
     """
 
     def __init__(
@@ -43,13 +45,18 @@ class Reader:
         request_bytes: int = 0,
         caps: Caps | None = None,
         secrets: Iterable[Secret] = (),
+        shapes: Shapes | None = None,
     ) -> None:
         self._dialect = dialect
         self._model = model
         self._request_bytes = request_bytes
         self._secrets = tuple(secrets)
         self.seen = Intake(
-            dialect, stream=stream, max_tokens=max_tokens, caps=caps or Caps()
+            dialect,
+            shapes or Shapes(dialect),
+            stream=stream,
+            max_tokens=max_tokens,
+            caps=caps or Caps(),
         )
 
     def head(self, at: int, status: int, headers: Mapping[str, str]) -> None:
@@ -94,7 +101,7 @@ class Reader:
             flags=frozenset(flags),
             stamps=self._stamps(at, stamps or {}),
             timeline=answer.timeline,
-            usage=_clean_usage(usage, clean),
+            usage=_clean_usage(usage, clean) if self._secrets else usage,
             content=of_text("".join(answer.content)),
             reasoning=of_text("".join(answer.reasoning)),
             tool_calls=tuple(

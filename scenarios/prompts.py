@@ -49,7 +49,7 @@ def nonce(salt: str, *parts: object) -> str:
     """
     key = json.dumps([salt, *map(str, parts)]).encode()
     digest = hashlib.sha256(key).digest()
-    return " ".join(WORDS[byte] for byte in digest[:NONCE_WORDS])
+    return " ".join([WORDS[byte] for byte in digest[:NONCE_WORDS]])
 
 
 def heading(words: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.alike import frame_of
+from providers.frame import frame_of
 from providers.reply import Kind
 
 

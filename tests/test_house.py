@@ -25,9 +25,8 @@ ORDER = {
     "opening store query ledger export",
     "providers": "outcome reply disguise secret provider usage sse dialect errors "
     "limits generic ourtoken openrouter zai registry lenient calls sniff plainchunk "
-    "alike answer intake verdict audit reader chunks tape tap post "
-    "egress failure "
-    "resolver line alarm start turnstile exchange wire simulator",
+    "frame shapes alike answer intake verdict audit reader chunks tape tap post "
+    "egress failure resolver line alarm start turnstile exchange wire simulator",
     "providers.simulator": "profile faults player catalogue bill truth cache asked "
     "prose values answer pace refusal frames script director host serve spawn "
     "metronome __main__",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers import alike
+from providers import frame
 from providers.intake import Intake
 from providers.plainchunk import plain_chunk
 from providers.reader import Reader
@@ -191,7 +191,7 @@ def test_of_a_stream_that_differs_in_more_than_its_text_few_are_read_singly(sing
 @pytest.mark.parametrize("n", [100, 1000])
 def test_a_stream_of_odd_events_is_soon_left_to_the_general_way(monkeypatch, n):
     looked = []
-    monkeypatch.setattr(alike, "plain_chunk", looked.append)
+    monkeypatch.setattr(frame, "plain_chunk", looked.append)
 
     read("generic", [(at, usual(1)[0]) for at in range(n)], at_once=True)
 

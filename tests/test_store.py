@@ -15,6 +15,7 @@ import pytest
 
 from data import opening, query, store
 from data.row import CheckRow, Row, RunRow
+from data.statements import AT_ONCE
 from data.store import Store, StoreError
 
 ROOT = Path(__file__).parent.parent
@@ -84,6 +85,19 @@ def test_what_is_emitted_comes_back_as_it_was(path):
         run = query.run(reader, "r1")
         assert (run.status, run.validity) == ("done", "valid")
         assert run.ended_at == "2026-11-20T12:01:00Z"
+        reader.close()
+
+
+@pytest.mark.parametrize("n", [1, AT_ONCE - 1, AT_ONCE, AT_ONCE + 1, 3 * AT_ONCE])
+def test_every_row_comes_back_once_however_many_go_in_at_once(path, n):
+    rows = [a_row(seq, cost_nusd=seq, timeline=bytes([seq])) for seq in range(n)]
+    with Store.open(path) as db:
+        db.begin_run(a_run())
+        for row in rows:
+            db.emit(row)
+        db.flush()
+        reader = query.open_reader(path)
+        assert sorted(query.rows(reader, "r1"), key=lambda row: row.seq) == rows
         reader.close()
 
 

@@ -1,6 +1,7 @@
 """Attend to one process's part of a run: its wire, its engine, its rows."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
 
 import msgspec
 
@@ -122,7 +123,12 @@ def _engine(
 
 def _checks(run: Run) -> Callable[[str, str], Sequence[Check]]:
     by_name = {scene.name: scene for scene in run.plan.scenarios}
-    return lambda scenario, case: checks_of(by_name[scenario], case)
+
+    @cache
+    def checks(scenario: str, case: str) -> Sequence[Check]:
+        return checks_of(by_name[scenario], case)
+
+    return checks
 
 
 def _patience(job: Job) -> dict[str, Deadlines]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from math import fsum
 from typing import Any
 
@@ -14,7 +15,7 @@ from data.prices import Cost, Price, cost
 from data.row import CheckRow, Row
 from providers.outcome import Flag, Outcome
 from providers.provider import Provider
-from providers.reply import Reply, Usage
+from providers.reply import Reply, Stamps, Usage
 from providers.secret import hide
 from scenarios.checks import CAP, Answer, Check, Verdict, is_late, judge
 from scenarios.request import Arrival, Request
@@ -29,6 +30,8 @@ NO_COST = Cost(
 MOST_NUSD = 10**15
 """What no one answer costs: a million US dollars. Such a figure is none."""
 DURATIONS = frozenset({"dns", "connect", "tls"})
+STAMPS = [(f"{name}_ns", name in DURATIONS) for name in Stamps.__struct_fields__]
+"""The column of each stamp, and whether it is a duration and no moment."""
 ANSWERED = frozenset({Outcome.OK})
 
 
@@ -53,7 +56,7 @@ def measure(result: Result, context: Context) -> tuple[Row, list[CheckRow]]:
 
     Everything unknown is None: a failure has the stamps that it reached.
     """
-    arrival, reply = result.arrival, result.reply
+    arrival, reply, segment = result.arrival, result.reply, result.segment
     provider = context.providers[arrival.provider]
     verdicts = _checked(result, context)
     counted = _cost(reply, context.prices.get(provider.name))
@@ -63,7 +66,7 @@ def measure(result: Result, context: Context) -> tuple[Row, list[CheckRow]]:
         run_id=context.run_id,
         seed=context.seed,
         worker=context.worker,
-        load=_load(result),
+        load=_load(segment.step, segment.rate, segment.concurrency, segment.ramp),
         deadlines=context.deadlines.get(arrival.scenario, "{}"),
         **_asked(arrival, provider),
         effort_verified=_effort_verified(arrival.request, provider, reply),
@@ -147,8 +150,9 @@ def _charged(reply: Reply, spent: Cost) -> dict[str, Any]:
 def _stamps(result: Result, origin: int) -> dict[str, Any]:
     """Return the stamp columns: ns from the run's start, durations as they are."""
     found: dict[str, Any] = {"due_ns": _since(origin, result.due)}
-    for name, at in msgspec.structs.asdict(result.reply.stamps).items():
-        found[f"{name}_ns"] = at if name in DURATIONS else _since(origin, at)
+    values = msgspec.structs.astuple(result.reply.stamps)
+    for (column, lasts), at in zip(STAMPS, values, strict=True):
+        found[column] = at if lasts or at is None else at - origin
     found["queued_ns"] = _since(origin, result.queued)
     return found
 
@@ -218,21 +222,19 @@ def _effort_verified(request: Request, provider: Provider, reply: Reply) -> int 
     return int(thought == (effort != "off"))
 
 
-def _load(result: Result) -> str:
-    segment = result.segment
-    return _json(
-        {
-            "step": segment.step,
-            "rate": segment.rate,
-            "concurrency": segment.concurrency,
-            "ramp": segment.ramp,
-        }
-    )
+@lru_cache(maxsize=64)
+def _load(step: int, rate: float | None, concurrency: int, ramp: float) -> str:
+    """Return the column `load`, which is the same in all rows of a segment."""
+    load = {"step": step, "rate": rate, "concurrency": concurrency, "ramp": ramp}
+    return _json(load)
 
 
 def _checked(result: Result, context: Context) -> list[CheckRow]:
     """Return a line for each check; an answer that never came passes none."""
     arrival, reply = result.arrival, result.reply
+    checks = context.checks(arrival.scenario, arrival.case)
+    if not checks:
+        return []
     provider = context.providers[arrival.provider]
     lines: list[CheckRow] = []
     answer = Answer(
@@ -240,7 +242,7 @@ def _checked(result: Result, context: Context) -> list[CheckRow]:
         tool_calls=tuple((call.name, call.arguments) for call in reply.tool_calls),
         finish_reason=reply.finish_reason,
     )
-    for check in context.checks(arrival.scenario, arrival.case):
+    for check in checks:
         line = CheckRow(
             run_id=context.run_id, seq=arrival.seq, name=check.name, passed=None
         )

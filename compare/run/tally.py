@@ -1,7 +1,7 @@
 """What has happened so far in a run, in a few numbers."""
 
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from typing import Protocol
 
 from data.row import Row
@@ -49,8 +49,8 @@ class Tally:
     def __init__(self) -> None:
         self.rows = 0
         self.outcomes: Counter[str] = Counter()
-        self.by_host: dict[str, Counter[str]] = {}
-        self.ttft_ms: dict[str, deque[float]] = {}
+        self.by_host: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self.ttft_ms: defaultdict[str, deque[float]] = defaultdict(_recent)
         self.spent_nusd = 0
         self.withheld = 0
         self.lost_workers = 0
@@ -63,13 +63,17 @@ class Tally:
             self.withheld += 1
             return
         self.outcomes[row.outcome] += 1
-        self.by_host.setdefault(row.provider, Counter())[row.outcome] += 1
+        self.by_host[row.provider][row.outcome] += 1
         self.spent_nusd += row.cost_nusd or 0
         if row.outcome == "ok" and row.first_token_ns and row.sent_ns:
             ttft = (row.first_token_ns - row.sent_ns) / 1e6
-            self.ttft_ms.setdefault(row.provider, deque(maxlen=RECENT)).append(ttft)
+            self.ttft_ms[row.provider].append(ttft)
 
     @property
     def unreached(self) -> bool:
         """Return whether no request got as far as being refused for its content."""
         return bool(self.rows) and all(o in UNREACHED for o in self.outcomes)
+
+
+def _recent() -> deque[float]:
+    return deque(maxlen=RECENT)
