@@ -32,14 +32,23 @@ def case(
     words = None
     if scenario.prompt.nonce:
         words = nonce(salt, scenario.name, step, phase, index)
-    values: dict[str, object] = {"files": _shown(files_of(chosen)), **chosen.values}
+    filler = ""
     if scenario.prompt.tokens:
-        values["text"] = text(scenario.prompt.tokens, f"{seed}/{scenario.name}", index)
+        filler = text(scenario.prompt.tokens, f"{seed}/{scenario.name}", index)
     requests = (
         _request(scenario, chosen, messages, words)
-        for messages in _turns(scenario, chosen, values)
+        for messages in asked(scenario, chosen, filler)
     )
     return Session(case=chosen.id, requests=tuple(requests))
+
+
+def asked(scenario: Scenario, chosen: Case, filler: str) -> list[list[Message]]:
+    """Return the messages of each turn of a case, `filler` in place of `{text}`.
+
+    There is no nonce in them. Raises KeyError for values that are not drawn yet.
+    """
+    values: dict[str, object] = {"files": _shown(files_of(chosen)), **chosen.values}
+    return _turns(scenario, chosen, {**values, "text": filler})
 
 
 def _chosen(scenario: Scenario, index: int, seed: int) -> Case:

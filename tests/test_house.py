@@ -20,7 +20,7 @@ LOOKS_INTO = {
 # A module imports only what stands before it. A name stands for a whole sub-room.
 ORDER = {
     "scenarios": "request prompts form answer texts steps calls fences pages inside "
-    "sandbox code own checks content draw scenario proof session load plan",
+    "sandbox code own checks content draw scenario proof session key load plan",
     "data": "row timeline prices migrations foreign lock statements spool opening "
     "store query ledger export",
     "providers": "outcome reply disguise secret provider usage sse dialect errors "
@@ -28,7 +28,7 @@ ORDER = {
     "plain answer intake verdict audit reader chunks tap post egress failure "
     "resolver line alarm start turnstile exchange wire simulator",
     "providers.simulator": "profile faults player catalogue bill truth cache asked "
-    "prose values answer pace refusal frames script director host serve spawn "
+    "prose values answer skill pace refusal frames script director host serve spawn "
     "metronome __main__",
     "providers.simulator.catalogue": "words fault framing bodies ending errors "
     "refusals chunks content usage transport answers bench index",
