@@ -1,7 +1,8 @@
 """The key to scenarios: which case a prompt asks, and an answer that is known right."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -12,6 +13,7 @@ from scenarios.checks import Check, is_late, judge
 from scenarios.code import Code
 from scenarios.content import Case, Scenario, checks_of
 from scenarios.draw import drawn
+from scenarios.hay import statements
 from scenarios.request import Message
 from scenarios.session import asked
 from scenarios.texts import Contains, Equals, Number
@@ -32,7 +34,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 class Known(msgspec.Struct, frozen=True, kw_only=True):
     """A case that a prompt asks: an answer to it that passes, and one that does not.
 
-    `needs` are texts of the prompt without which nobody could be right. A case of
+    `needs` says how often each statement stands in the prompt that nobody could be
+    right without. A case of
     which no passing or no failing answer is known is not in the key.
     """
 
@@ -40,7 +43,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     case: str
     right: Reply
     wrong: Reply
-    needs: tuple[str, ...] = ()
+    needs: Mapping[str, int] = {}
 
 
 class Key:
@@ -72,7 +75,7 @@ class Key:
             return self._whole[text]
         for start, end, known in self._around:
             fits = text.startswith(start) and text.endswith(end)
-            if fits and all(each in text for each in known.needs):
+            if fits and all(text.count(s) == n for s, n in known.needs.items()):
                 return known
         return None
 
@@ -89,6 +92,7 @@ def _known(scenario: Scenario, case: Case) -> Known | None:
         case=case.id,
         right=right,
         wrong=wrong or Reply(content=NO_IDEA),
+        needs=Counter(statements(case.hay, case.values)) if case.hay else {},
     )
 
 

@@ -26,13 +26,17 @@ from scenarios.content import (
     sealed,
 )
 from scenarios.form import durations, file_text, nearest, refuse_unknown, shaped
+from scenarios.hay import Hay, Ladder, Plant
+from scenarios.ladder import climbed, rungs
 from scenarios.request import Message, ScenarioError
 
 __all__ = ["Scenario", "checks_of", "library", "load", "override"]
 
 LIBRARY: Final = Path(__file__).with_name("library")
 
-OVERRIDES: Final = ("prompt_tokens", "nonce", "gap", "deadlines", "name")
+OVERRIDES: Final = (
+    "prompt_tokens", "nonce", "gap", "deadlines", "name", "sizes", "depths"
+)  # fmt: skip
 """What an override may change beside the fields of the request."""
 
 CASE_WISE: Final = ("max_tokens", "stream", "tools", "response_format")
@@ -48,6 +52,7 @@ class _File(msgspec.Struct, frozen=True, kw_only=True):
     request: Table = {}
     prompt: Table = {}
     session: Table | None = None
+    ladder: Ladder | None = None
     deadlines: Table = {}
     case: list[Table] = []
     check: list[Table] = []
@@ -66,6 +71,7 @@ class _CaseTable(msgspec.Struct, frozen=True, kw_only=True):
     check: list[Table] = []
     good: str | None = None
     bad: tuple[str, ...] = ()
+    plants: tuple[Plant, ...] | None = None
 
 
 class _Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +129,7 @@ def override(scenario: Scenario, **changes: object) -> Scenario:
     known = {*Ask.__struct_fields__, *OVERRIDES}
     refuse_unknown(changes, known, where)
     asked = {key: changes[key] for key in changes if key in Ask.__struct_fields__}
+    ladder = climbed(scenario.ladder, changes, where)
     return sealed(
         msgspec.structs.replace(
             scenario,
@@ -135,7 +142,10 @@ def override(scenario: Scenario, **changes: object) -> Scenario:
             ),
             session=_gapped(scenario, changes, where),
             deadlines=_limited(scenario, changes, where),
-            cases=tuple(_without(case, asked) for case in scenario.cases),
+            ladder=ladder,
+            cases=rungs(
+                ladder, tuple(_without(case, asked) for case in scenario.cases), where
+            ),
             changes={**scenario.changes, **changes},
         ),
         where,
@@ -166,8 +176,9 @@ def _from_toml(text: str, path: Path) -> Scenario:
         request=shaped(file.request, Ask, f"{path}: request"),
         prompt=shaped(file.prompt, Prompt, f"{path}: prompt"),
         session=None if session is None else shaped(session, Turns, f"{path}: session"),
+        ladder=file.ladder,
         deadlines=shaped(limits, Deadlines, f"{path}: deadlines"),
-        cases=tuple(cases) or (Case(id="1"),),
+        cases=rungs(file.ladder, tuple(cases) or (Case(id="1"),), str(path)),
         checks=_compiled(file.check, f"{path}: check"),
         source=str(path),
     )
@@ -176,8 +187,10 @@ def _from_toml(text: str, path: Path) -> Scenario:
 def _case(table: Table, i: int, path: Path) -> Case:
     where = f"{path}: case[{i}]"
     case = shaped(table, _CaseTable, where)
+    name = str(i + 1 if case.id is None else case.id)
     return Case(
-        id=str(i + 1 if case.id is None else case.id),
+        id=name,
+        hay=None if case.plants is None else Hay(task=name, plants=case.plants),
         user=case.user,
         messages=case.messages,
         values=case.values,

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from scenarios.content import Case, Scenario, files_of
+from scenarios.hay import hidden
 from scenarios.prompts import fill, heading, nonce, text
 from scenarios.request import Message, Phase, Request
 
@@ -32,9 +33,11 @@ def case(
     words = None
     if scenario.prompt.nonce:
         words = nonce(salt, scenario.name, step, phase, index)
-    filler = ""
-    if scenario.prompt.tokens:
-        filler = text(scenario.prompt.tokens, f"{seed}/{scenario.name}", index)
+    filler, key = "", f"{seed}/{scenario.name}"
+    if chosen.hay:
+        filler = hidden(chosen.hay, chosen.values, key, index)
+    elif scenario.prompt.tokens:
+        filler = text(scenario.prompt.tokens, key, index)
     requests = (
         _request(scenario, chosen, messages, words)
         for messages in asked(scenario, chosen, filler)
@@ -55,14 +58,18 @@ def _chosen(scenario: Scenario, index: int, seed: int) -> Case:
     if len(scenario.cases) == 1:
         return scenario.cases[0]
     lap, place = divmod(index, len(scenario.cases))
-    return scenario.cases[_order(scenario.name, len(scenario.cases), seed, lap)[place]]
+    return scenario.cases[_order(scenario.name, scenario.sizes, seed, lap)[place]]
 
 
 @lru_cache(maxsize=8)
-def _order(name: str, n: int, seed: int, lap: int) -> tuple[int, ...]:
-    order = list(range(n))
+def _order(name: str, sizes: tuple[int, ...], seed: int, lap: int) -> tuple[int, ...]:
+    """Return in which order cases are asked: shuffled, shorter rungs of a ladder first.
+
+    So a budget that does not reach for a rung has paid for all below it.
+    """
+    order = list(range(len(sizes)))
     random.Random(f"cases/{seed}/{name}/{lap}").shuffle(order)
-    return tuple(order)
+    return tuple(sorted(order, key=sizes.__getitem__))
 
 
 def _shown(files: Mapping[str, str]) -> str:

@@ -7,7 +7,14 @@ import click
 
 from compare.cli import gating
 from compare.cli.leave import EXITS
-from compare.cli.options import db_option, json_option, print_json, run_argument
+from compare.cli.options import (
+    db_option,
+    json_option,
+    more_facts,
+    print_json,
+    print_more,
+    run_argument,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,11 +82,13 @@ def compare(
     gates = gating.judge(runs, asked, objectives, reference)
     gating.write_papers(found, gates, junit, markdown)
     if as_json:
-        print_json({**facts(found), "thresholds": gating.facts(gates)})
+        whole = {**facts(found), **more_facts(runs[-1])}
+        print_json({**whole, "thresholds": gating.facts(gates)})
     elif "-" not in {str(junit), str(markdown)}:
         from compare.show import tables, verdicts
 
         tables.console().print(verdicts.comparison(found))
+        print_more(runs[-1])
         gating.print_gates(gates)
     return _left(runs, gates)
 

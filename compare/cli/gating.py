@@ -140,7 +140,7 @@ def conclude(db: Path, run: str, telling: "Telling") -> bool:
     Hosts that were asked unlike things get no verdict, which is said. Return whether
     all of its thresholds hold.
     """
-    from compare.cli.options import print_json, summary_facts
+    from compare.cli.options import print_json, print_more, summary_facts
     from compare.cli.reading import comparison, judged
     from compare.judge.comparison import objectives_of, thresholds_of
     from compare.judge.summary import summarise
@@ -162,6 +162,7 @@ def conclude(db: Path, run: str, telling: "Telling") -> bool:
         return held
     console = tables.console()
     console.print(tables.summary(found.run, summaries))
+    print_more(found)
     if len(found.frame.hosts) > 1:
         console.print()
         for line in _headline(found):

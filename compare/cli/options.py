@@ -110,6 +110,17 @@ def print_summary(
         print_json(summary_facts(found, summaries))
         return
     tables.console().print(tables.summary(found.run, summaries))
+    print_more(found)
+
+
+def print_more(found: "Judged") -> None:
+    """Print what some scenarios show beside the figures that all have."""
+    from compare.judge.ladder import climbs
+    from compare.show import tables
+    from compare.show.climbs import climbs as shown
+
+    for part in shown(climbs(found.frame, found.more)):
+        tables.console().print(part)
 
 
 def summary_facts(found: "Judged", summaries: "Sequence[Summary]") -> dict[str, Any]:
@@ -117,7 +128,18 @@ def summary_facts(found: "Judged", summaries: "Sequence[Summary]") -> dict[str, 
     return {
         "run": run_facts(found.run, len(found.frame)),
         "summaries": [_flat(each) for each in summaries],
+        **more_facts(found),
     }
+
+
+def more_facts(found: "Judged") -> dict[str, Any]:
+    """Return what JSON says of what some scenarios show; nothing of all others."""
+    import msgspec
+
+    from compare.judge.ladder import climbs
+
+    ladders = [msgspec.to_builtins(c) for c in climbs(found.frame, found.more)]
+    return {"ladders": ladders} if ladders else {}
 
 
 def write_charts(

@@ -85,7 +85,7 @@ def _read(asked: Asked, known: Known) -> bool:
     if not known.needs:
         return True
     seen = " ".join(asked.words)
-    return all(" ".join(each.split()) in seen for each in known.needs)
+    return all(seen.count(said) == n for said, n in known.needs.items())
 
 
 def _leaked(name: str, arguments: str) -> str:
