@@ -11,7 +11,7 @@ import msgspec
 
 from scenarios.content import Scenario
 from scenarios.draw import drawn
-from scenarios.load import Load, steps, times
+from scenarios.load import Load, blocks, kept, steps, times
 from scenarios.request import Arrival, Phase, ScenarioError
 from scenarios.session import case
 
@@ -98,12 +98,12 @@ def segments(plan: Plan) -> list[Segment]:
     """
     load = plan.load
     parts: list[tuple[Phase, float | None, int | None]]
-    parts = [("measure", load.duration, load.n_blocks)]
-    if load.warmup:
-        parts.insert(0, ("warmup", None, load.warmup))
     made: list[Segment] = []
     block = 0
     for scenario, step in itertools.product(plan.scenarios, steps(load)):
+        parts = [("measure", load.duration, blocks(load, step))]
+        if load.warmup:
+            parts.insert(0, ("warmup", None, load.warmup))
         for phase, duration, n_blocks in parts:
             index = len(made)
             made.append(
@@ -222,7 +222,7 @@ def plan_hash(plan: Plan) -> str:
         "format": 1,
         "scenarios": [(s.name, s.version, s.digest) for s in plan.scenarios],
         "providers": plan.providers,
-        "load": plan.load,
+        "load": kept(plan.load),
         "salt": plan.salt,
     }
     return hashlib.sha256(msgspec.json.encode(decisive, order="sorted")).hexdigest()

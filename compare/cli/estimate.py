@@ -8,7 +8,9 @@ import click
 
 from compare.run.budget import worst_of
 from compare.run.config import Job
-from scenarios.plan import Plan, segments, units
+from scenarios.load import steps
+from scenarios.plan import Plan, Segment, segments, units
+from scenarios.sweep import most_tried
 
 LOOKED_AT = 200
 MARGIN = 1.1
@@ -31,7 +33,7 @@ def estimate(job: Job) -> dict[str, Any]:
         name: {"provider": name, "requests": 0, "most_usd": 0.0}
         for name in plan.providers
     }
-    for segment in segments(plan):
+    for segment in _dearest(plan):
         worst = _worst(job, plan, segment)
         for name, host in hosts.items():
             n = segment.n_blocks
@@ -43,6 +45,16 @@ def estimate(job: Job) -> dict[str, Any]:
         if name not in job.prices:
             host["most_usd"] = None
     return {"hosts": list(hosts.values()), "budget_usd": _usd(job.budget_nusd)}
+
+
+def _dearest(plan: Plan) -> list[Segment]:
+    """Return the segments that count: of a sweep as many of the highest as it tries."""
+    found = segments(plan)
+    if not plan.load.sweep:
+        return found
+    loads = [s.rate or float(s.concurrency) for s in steps(plan.load)]
+    least = len(loads) - most_tried(loads)
+    return [segment for segment in found if segment.step >= least]
 
 
 def print_estimate(found: dict[str, Any], *, as_json: bool) -> None:

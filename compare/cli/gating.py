@@ -163,7 +163,7 @@ def conclude(db: Path, run: str, telling: "Telling") -> bool:
     console = tables.console()
     console.print(tables.summary(found.run, summaries))
     print_more(found)
-    if len(found.frame.hosts) > 1:
+    if len(found.frame.hosts) > 1 and found.run.kind != "sweep":
         console.print()
         for line in _headline(found):
             console.print(line)

@@ -115,12 +115,19 @@ def print_summary(
 
 def print_more(found: "Judged") -> None:
     """Print what some scenarios show beside the figures that all have."""
+    from compare.cli import sweeping
+    from compare.judge.comparison import objectives_of
     from compare.judge.ladder import climbs
     from compare.show import tables
+    from compare.show.capacities import capacities
     from compare.show.climbs import climbs as shown
 
-    for part in shown(climbs(found.frame, found.more)):
-        tables.console().print(part)
+    console = tables.console()
+    for part in [
+        *shown(climbs(found.frame, found.more)),
+        *capacities(sweeping.found(found), objectives_of(found.run)),
+    ]:
+        console.print(part)
 
 
 def summary_facts(found: "Judged", summaries: "Sequence[Summary]") -> dict[str, Any]:
@@ -136,10 +143,11 @@ def more_facts(found: "Judged") -> dict[str, Any]:
     """Return what JSON says of what some scenarios show; nothing of all others."""
     import msgspec
 
+    from compare.cli import sweeping
     from compare.judge.ladder import climbs
 
-    ladders = [msgspec.to_builtins(c) for c in climbs(found.frame, found.more)]
-    return {"ladders": ladders} if ladders else {}
+    more = {"ladders": climbs(found.frame, found.more), "sweep": sweeping.found(found)}
+    return {key: msgspec.to_builtins(each) for key, each in more.items() if each}
 
 
 def write_charts(

@@ -19,6 +19,8 @@ from compare.judge.summary import Summary, summarise
 from compare.show.words import labels, names_in
 from data.prices import Price
 from data.row import RunRow
+from scenarios.load import Load, steps
+from scenarios.request import ScenarioError
 
 NAMES = 26
 GAPS = ("gap_p50_ns", "gap_max_ns")
@@ -124,12 +126,24 @@ def subject(
 
 
 def _asked(load: dict[str, object]) -> list[Step]:
+    if load.get("sweep"):
+        load = _swept(load)
     rates = [Step(f"{n:g} blocks/s", n, "blocks/s") for n in _many(load.get("rates"))]
     slots = [
         Step(f"concurrency {n:g}", n, "concurrency")
         for n in _many(load.get("concurrencies"))
     ]
     return max(rates, slots, key=len)
+
+
+def _swept(load: dict[str, object]) -> dict[str, object]:
+    """Return a sweep's load with all that it may have tried in place of its ends."""
+    try:
+        found = steps(msgspec.convert(load, Load))
+    except (msgspec.ValidationError, ScenarioError):
+        return {}  # a file from elsewhere may hold anything
+    key = "rates" if load.get("rates") else "concurrencies"
+    return {key: [s.concurrency if s.rate is None else s.rate for s in found]}
 
 
 def _many(given: Any) -> list[float]:
