@@ -29,13 +29,14 @@ from scenarios.form import durations, file_text, nearest, refuse_unknown, shaped
 from scenarios.hay import Hay, Ladder, Plant
 from scenarios.ladder import climbed, rungs
 from scenarios.request import Message, ScenarioError
+from scenarios.turns import KEYS, turned
 
 __all__ = ["Scenario", "checks_of", "library", "load", "override"]
 
 LIBRARY: Final = Path(__file__).with_name("library")
 
 OVERRIDES: Final = (
-    "prompt_tokens", "nonce", "gap", "deadlines", "name", "sizes", "depths"
+    "prompt_tokens", "nonce", "deadlines", "name", "sizes", "depths", *KEYS
 )  # fmt: skip
 """What an override may change beside the fields of the request."""
 
@@ -140,7 +141,7 @@ def override(scenario: Scenario, **changes: object) -> Scenario:
                 _renamed(changes, {"prompt_tokens": "tokens", "nonce": "nonce"}),
                 where,
             ),
-            session=_gapped(scenario, changes, where),
+            session=turned(scenario.session, changes, where),
             deadlines=_limited(scenario, changes, where),
             ladder=ladder,
             cases=rungs(
@@ -274,15 +275,6 @@ def _renamed(changes: Mapping[str, object], names: Mapping[str, str]) -> Table:
 def _changed(record: T, changes: Mapping[str, object], where: str) -> T:
     table = {**msgspec.structs.asdict(record), **changes}
     return shaped(table, type(record), where, sep=": ")
-
-
-def _gapped(scenario: Scenario, changes: Table, where: str) -> Turns | None:
-    if "gap" not in changes:
-        return scenario.session
-    if scenario.session is None:
-        raise ScenarioError(f"{where}: gap is for a scenario with a [session]")
-    gap = durations({"gap": changes["gap"]}, ["gap"], where)
-    return _changed(scenario.session, gap, where)
 
 
 def _limited(scenario: Scenario, changes: Table, where: str) -> Deadlines:

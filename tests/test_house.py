@@ -20,8 +20,8 @@ LOOKS_INTO = {
 # A module imports only what stands before it. A name stands for a whole sub-room.
 ORDER = {
     "scenarios": "request prompts form answer texts steps calls fences pages inside "
-    "sandbox code own checks hay content ladder draw scenario proof session key sweep "
-    "load plan",
+    "sandbox code own checks hay content ladder turns draw scenario proof session key "
+    "sweep load plan",
     "data": "row timeline prices migrations foreign lock statements spool opening "
     "store query ledger export",
     "providers": "outcome reply disguise secret provider usage sse dialect errors "
@@ -39,14 +39,13 @@ ORDER = {
     "measure tally attend letters lost worker fleet resume grade conduct claims "
     "selftest",
     "compare.judge": "tally kind frame stats sample summary blocks resample pair "
-    "estimate contrast accepted economy ladder capacity knee periods depth definitions "
-    "comparable caveats notes comparison stored threshold grammar evidence gates live "
-    "lines validity remarks",
+    "estimate contrast accepted economy warmth ladder capacity knee periods depth "
+    "definitions comparable caveats notes comparison stored threshold grammar evidence "
+    "gates live lines validity remarks",
     "compare.show": "words cells tables verdicts others gates grids papers notebook "
     "theme subject panel parts page placing boxes curves forest outcomes sweeps "
-    "prompts streams money cache times climbs capacities ctxgrid calendar kinds "
-    "charts "
-    "inline pictures jobfile sheets facts report",
+    "prompts streams money cache times climbs capacities warmths ctxgrid calendar "
+    "kinds charts inline pictures jobfile sheets facts report",
     "compare.serve": "probe sweep",
 }
 # Rooms whose modules do not know each other's order: each verb stands alone.

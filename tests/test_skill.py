@@ -18,7 +18,10 @@ from scenarios.proof import runs_code
 from scenarios.scenario import library, load, override
 from scenarios.session import asked as messages_of
 
-HELPLESS = {"cache-pair", "chat-10k", "chat-1k", "json-object", "oneshot-app", "repeat"}
+HELPLESS = {
+    "burst", "cache-audit", "cache-pair", "chat-10k", "chat-1k", "json-object",
+    "oneshot-app", "repeat",
+}  # fmt: skip
 """Scenarios whose checks any answer passes, or for which no answer is known."""
 
 LONG = {"ctx-ladder"}
@@ -38,7 +41,7 @@ def flagged(found, flag):
 
 def within(part, whole, dial):
     low, high = share_interval(part, whole)
-    return low <= dial <= high
+    return low <= dial <= high + 1e-9
 
 
 def calling(name="tool-fidelity"):

@@ -118,13 +118,17 @@ def print_more(found: "Judged") -> None:
     from compare.cli import sweeping
     from compare.judge.comparison import objectives_of
     from compare.judge.ladder import climbs
+    from compare.judge.warmth import warmths as cached
     from compare.show import tables
     from compare.show.capacities import capacities
     from compare.show.climbs import climbs as shown
+    from compare.show.subject import prices_of
+    from compare.show.warmths import warmths
 
     console = tables.console()
     for part in [
         *shown(climbs(found.frame, found.more)),
+        *warmths(cached(found.frame, prices_of(found.run), found.run.seed or 0)),
         *capacities(sweeping.found(found), objectives_of(found.run)),
     ]:
         console.print(part)
@@ -145,8 +149,15 @@ def more_facts(found: "Judged") -> dict[str, Any]:
 
     from compare.cli import sweeping
     from compare.judge.ladder import climbs
+    from compare.judge.warmth import warmths
+    from compare.show.subject import prices_of
 
-    more = {"ladders": climbs(found.frame, found.more), "sweep": sweeping.found(found)}
+    prices, seed = prices_of(found.run), found.run.seed or 0
+    more: dict[str, Any] = {
+        "ladders": climbs(found.frame, found.more),
+        "sweep": sweeping.found(found),
+        "caches": warmths(found.frame, prices, seed),
+    }
     return {key: msgspec.to_builtins(each) for key, each in more.items() if each}
 
 

@@ -70,13 +70,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def prices(self) -> dict[str, Price]:
         """Return the prices that the run was charged by, by host."""
-        listed = msgspec.json.decode(self.run.prices or "{}")
-        found = {}
-        for host, price in listed.items():
-            # A file from elsewhere may hold anything: what is no price is none.
-            with suppress(msgspec.ValidationError):
-                found[host] = msgspec.convert(price, Price)
-        return found
+        return prices_of(self.run)
 
     @cached_property
     def steps(self) -> dict[int | None, Step]:
@@ -106,6 +100,17 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, dict=True):
                 ms = np.array(column, dtype=np.float64) / 1e6
                 found[name][rows[known]] = ms[known]
         return found
+
+
+def prices_of(run: RunRow) -> dict[str, Price]:
+    """Return the prices that a run was charged by, by host."""
+    listed = msgspec.json.decode(run.prices or "{}")
+    found = {}
+    for host, price in listed.items():
+        # A file from elsewhere may hold anything: what is no price is none.
+        with suppress(msgspec.ValidationError):
+            found[host] = msgspec.convert(price, Price)
+    return found
 
 
 def subject(
