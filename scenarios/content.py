@@ -15,6 +15,7 @@ from scenarios.form import message_faults, nearest
 from scenarios.hay import Hay, Ladder
 from scenarios.prompts import places
 from scenarios.request import Effort, Message, ScenarioError
+from scenarios.trace import Trace
 
 BOTH: Final = {".stream": True, ".whole": False}
 """How the ids of a question end that is asked both ways, and whether it is streamed."""
@@ -119,6 +120,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     prompt: Prompt = Prompt()
     session: Turns | None = None
     ladder: Ladder | None = None
+    trace: Trace | None = None
     deadlines: Deadlines = Deadlines()
     cases: tuple[Case, ...] = (Case(id="1"),)
     checks: tuple[Check, ...] = ()
@@ -163,7 +165,7 @@ def sealed(scenario: Scenario, where: str) -> Scenario:
     table = msgspec.to_builtins(bare)
     for part in (table, *table["cases"]):
         # What most scenarios lack is left out: its coming moved no version.
-        for key in ("ladder", "hay"):
+        for key in ("ladder", "hay", "trace"):
             if part.get(key) is None:
                 part.pop(key, None)
     digest = hashlib.sha256(msgspec.json.encode(table, order="sorted")).hexdigest()
@@ -173,9 +175,7 @@ def sealed(scenario: Scenario, where: str) -> Scenario:
 def case_faults(scenario: Scenario, case: Case) -> Iterator[str]:
     """Yield what is wrong with one case of a scenario, each with its remedy."""
     yield from _source_faults(scenario, case)
-    wanted = used_names(scenario, case) - {"text"}
-    if files_of(case):
-        wanted.discard("files")
+    wanted = used_names(scenario, case) - {"text", "files" * bool(files_of(case))}
     for name in sorted(wanted - case.values.keys() - case.draw.keys()):
         yield f"no value for {{{name}}}; add it to values, or write {{{{{name}}}}}"
     for name in sorted(case.values.keys() - wanted):

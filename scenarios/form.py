@@ -128,3 +128,9 @@ def message_faults(messages: Sequence[Message]) -> Iterator[str]:
             yield f"messages[{i}].content is missing; write it"
     if messages and messages[0].get("content") is None:
         yield "messages[0] has no content; a prompt cannot start with a tool call"
+
+
+def stem(path: Path) -> str:
+    """Return the name that a file gives what is in it."""
+    # Every file name makes a name: what may not stand in one becomes a hyphen.
+    return re.sub(r"[^A-Za-z0-9._-]", "-", path.stem).lstrip("._-")[:80] or "scenario"

@@ -3,7 +3,7 @@
 import itertools
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, get_args
 
 import msgspec
@@ -11,6 +11,7 @@ import msgspec
 from scenarios import sweep
 from scenarios.form import durations, nearest, parse_duration, refuse_unknown, shaped
 from scenarios.request import ScenarioError
+from scenarios.trace import Trace
 
 __all__ = ["Arrivals", "Load", "Step", "parse_duration", "read", "steps", "times"]
 
@@ -110,6 +111,40 @@ def blocks(load: Load, step: Step) -> int | None:
     if load.n_blocks is None or not load.sweep:
         return load.n_blocks
     return max(load.n_blocks, sweep.least(step.rate, step.concurrency))
+
+
+def shape(
+    load: Load, step: Step, trace: Trace | None
+) -> tuple[int | None, float | None, int]:
+    """Return the blocks, the rate and the slots of a step; a trace has its own.
+
+    None as in `blocks`, and for the rate of a closed loop.
+    """
+    if trace is None:
+        return blocks(load, step), step.rate, step.concurrency
+    slots = step.concurrency if load.concurrencies else OPEN_LOOP_CAP
+    n = min(load.max_requests or len(trace.asked), len(trace.asked))
+    return n, step.rate or trace.rate, slots
+
+
+def refuse_replay(load: Load, traces: Sequence[str]) -> None:
+    """Raise ScenarioError for a load that says when to ask what traces say themselves.
+
+    `traces` are the names of scenarios that are traces; there may be none.
+    """
+    given = {
+        "arrival": load.arrival != "constant",
+        "warmup": load.warmup > 0,
+        "ramp": bool(load.ramp),
+        "sweep": load.sweep,
+        "the list of concurrencies": len(load.concurrencies) > 1,
+    }
+    for what, is_given in given.items():
+        if is_given and traces:
+            raise ScenarioError(
+                f"scenario {traces[0]!r} is a trace, which says when to ask: drop "
+                f"{what} (a rate makes it faster or slower)"
+            )
 
 
 def kept(load: Load) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Scenarios by name or path: the built-in library, and the user's TOML and JSONL."""
 
-import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,15 +24,19 @@ from scenarios.content import (
     checks_of,
     sealed,
 )
-from scenarios.form import durations, file_text, nearest, refuse_unknown, shaped
+from scenarios.form import durations, file_text, nearest, refuse_unknown, shaped, stem
 from scenarios.hay import Hay, Ladder, Plant
 from scenarios.ladder import climbed, rungs
+from scenarios.replay import is_trace, replayed
 from scenarios.request import Message, ScenarioError
 from scenarios.turns import KEYS, turned
 
 __all__ = ["Scenario", "checks_of", "library", "load", "override"]
 
 LIBRARY: Final = Path(__file__).with_name("library")
+
+FILES: Final = ".toml, .jsonl or .csv"
+SUFFIXES: Final = (".toml", ".jsonl", ".csv")
 
 OVERRIDES: Final = (
     "prompt_tokens", "nonce", "deadlines", "name", "sizes", "depths", *KEYS
@@ -90,25 +93,30 @@ def library() -> list[str]:
 
 
 def load(name_or_path: str) -> Scenario:
-    """Return a built-in scenario by name, or the one in a .toml or .jsonl file.
+    """Return a built-in scenario by name, or the one in a .toml, .jsonl or .csv file.
 
-    What holds a slash or ends in .toml or .jsonl is a path. Raises ScenarioError.
+    What holds a slash or ends so is a path; a trace is told by what its first line
+    has. Raises ScenarioError.
     """
     suffix = Path(name_or_path).suffix.lower()
-    is_file = suffix in (".toml", ".jsonl")
+    is_file = suffix in SUFFIXES
     if is_file:
         path = Path(name_or_path)
     elif "/" in name_or_path or "\\" in name_or_path:
-        raise ScenarioError(f"{name_or_path}: a scenario file is .toml or .jsonl")
+        raise ScenarioError(f"{name_or_path}: a scenario file is {FILES}")
     elif name_or_path in library():
         path = LIBRARY / f"{name_or_path}.toml"
     else:
         raise ScenarioError(
             f"no scenario named {name_or_path!r}; {nearest(name_or_path, library())}"
-            " (a file must end in .toml or .jsonl)"
+            f" (a file must end in {FILES})"
         )
-    read = _from_jsonl if suffix == ".jsonl" else _from_toml
-    found = sealed(read(file_text(path), path), str(path))
+    text = file_text(path)
+    if suffix != ".toml" and is_trace(text, path):
+        read = replayed
+    else:
+        read = _from_jsonl if suffix == ".jsonl" else _from_toml
+    found = sealed(read(text, path), str(path))
     draw.refuse(found, str(path))
     return found
 
@@ -171,7 +179,7 @@ def _from_toml(text: str, path: Path) -> Scenario:
         for case in _both_ways(table.get("stream"), _case(table, i, path))
     ]
     return Scenario(
-        name=_stem(path) if file.name is None else file.name,
+        name=stem(path) if file.name is None else file.name,
         version=file.version,
         description=file.description,
         request=shaped(file.request, Ask, f"{path}: request"),
@@ -223,7 +231,7 @@ def _compiled(tables: list[Table], where: str) -> tuple[Check, ...]:
 
 
 def _from_jsonl(text: str, path: Path) -> Scenario:
-    blank = Scenario(name=_stem(path), source=str(path))
+    blank = Scenario(name=stem(path), source=str(path))
     cases: dict[str, Case] = {}
     # Split at \n alone: JSON texts may hold U+2028 and its like as they are.
     for number, line in enumerate(text.split("\n"), start=1):
@@ -261,11 +269,6 @@ def _line(line: str, number: int, where: str) -> Case:
         tools=asked.tools,
         checks=_compiled(expected, f"{where}: expected"),
     )
-
-
-def _stem(path: Path) -> str:
-    # Every file name makes a name: what may not stand in one becomes a hyphen.
-    return re.sub(r"[^A-Za-z0-9._-]", "-", path.stem).lstrip("._-")[:80] or "scenario"
 
 
 def _renamed(changes: Mapping[str, object], names: Mapping[str, str]) -> Table:

@@ -11,6 +11,7 @@ from scenarios.content import Case, Scenario, files_of
 from scenarios.hay import hidden
 from scenarios.prompts import fill, heading, nonce, text
 from scenarios.request import Message, Phase, Request
+from scenarios.trace import Trace, prompt
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +35,8 @@ def case(
     if scenario.prompt.nonce:
         words = nonce(salt, scenario.name, step, phase, index)
     filler, key = "", f"{seed}/{scenario.name}"
+    if scenario.trace:
+        return _replayed(scenario, scenario.trace, index, salt, key)
     if chosen.hay:
         filler = hidden(chosen.hay, chosen.values, key, index)
     elif scenario.prompt.tokens:
@@ -43,6 +46,20 @@ def case(
         for messages in asked(scenario, chosen, filler)
     )
     return Session(case=chosen.id, requests=tuple(requests))
+
+
+def _replayed(
+    scenario: Scenario, trace: Trace, index: int, salt: str, key: str
+) -> Session:
+    """Return request number `index` of a trace; the salt alone is its nonce."""
+    each = trace.asked[index]
+    said = prompt(each, salt, key, scenario.prompt.user or "")
+    chosen = msgspec.structs.replace(scenario.cases[0], max_tokens=each.max_tokens)
+    words = None if each.blocks else nonce(salt, scenario.name, index)
+    messages: list[Message] = [{"role": "user", "content": said}]
+    return Session(
+        case=chosen.id, requests=(_request(scenario, chosen, messages, words),)
+    )
 
 
 def asked(scenario: Scenario, chosen: Case, filler: str) -> list[list[Message]]:

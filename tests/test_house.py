@@ -20,8 +20,8 @@ LOOKS_INTO = {
 # A module imports only what stands before it. A name stands for a whole sub-room.
 ORDER = {
     "scenarios": "request prompts form answer texts steps calls fences pages inside "
-    "sandbox code own checks hay content ladder turns draw scenario proof session key "
-    "sweep load plan",
+    "sandbox code own checks hay trace content ladder turns draw replay scenario proof "
+    "session key sweep load plan",
     "data": "row timeline prices migrations foreign lock statements spool opening "
     "store query ledger export",
     "providers": "outcome reply disguise secret provider usage sse dialect errors "

@@ -11,6 +11,7 @@ from compare.run.config import Job
 from scenarios.load import steps
 from scenarios.plan import Plan, Segment, segments, units
 from scenarios.sweep import most_tried
+from scenarios.trace import Trace
 
 LOOKED_AT = 200
 MARGIN = 1.1
@@ -40,7 +41,7 @@ def estimate(job: Job) -> dict[str, Any]:
             if segment.duration is not None and segment.rate is not None:
                 due = int(segment.duration * segment.rate)
                 n = due if n is None else min(n, due)
-            _add(host, n, worst[name])
+            _add(host, n, worst[name], MARGIN * _longer(segment.scenario.trace))
     for name, host in hosts.items():
         if name not in job.prices:
             host["most_usd"] = None
@@ -89,14 +90,25 @@ def _worst(job: Job, plan: Plan, segment: Any) -> dict[str, list[int]]:
     return found
 
 
-def _add(host: dict[str, Any], n: int | None, worst: list[int]) -> None:
+def _longer(trace: Trace | None) -> float:
+    """Return how much longer than the first requests of a trace the others may be."""
+    if trace is None:
+        return 1.0
+    first, rest = trace.asked[:LOOKED_AT], trace.asked[LOOKED_AT:]
+    pairs = ((each.tokens, each.max_tokens) for each in rest)
+    most = [max(column) for column in zip(*pairs, strict=True)]
+    seen = max(each.tokens for each in first), max(each.max_tokens for each in first)
+    return max((a / b for a, b in zip(most, seen, strict=False)), default=1.0)
+
+
+def _add(host: dict[str, Any], n: int | None, worst: list[int], margin: float) -> None:
     if n is None or host["requests"] is None:
         host["requests"] = host["most_usd"] = None
         return
     host["requests"] += n
     rest = max(n - len(worst), 0)
     dearest = max(worst, default=0)
-    host["most_usd"] += (sum(worst[:n]) + rest * dearest * MARGIN) / 1e9
+    host["most_usd"] += (sum(worst[:n]) + rest * dearest * margin) / 1e9
 
 
 def _usd(nusd: int | None) -> float | None:

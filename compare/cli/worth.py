@@ -18,6 +18,8 @@ from scenarios.request import Arrival
 from scenarios.scenario import Scenario
 
 LOOKED_AT = 200_000
+OF_A_TRACE = 200
+"""Of a trace its first requests are a pass."""
 
 _PIECE = re.compile(r"[A-Za-z]+|[0-9]{1,3}|[^\sA-Za-z0-9\x80-\U0010ffff]+|[^\x00-\x7f]")
 """A word, three digits, signs in a row, or a letter of another script."""
@@ -76,7 +78,10 @@ def _priced() -> dict[str, tuple[Provider, prices.Price]]:
 
 
 def _pass(scenario: Scenario, hosts: tuple[str, ...]) -> Iterator[Block]:
-    load = Load(max_requests=len(scenario.cases) * scenario.turns)
+    n = len(scenario.cases) * scenario.turns
+    if scenario.trace:
+        n = min(len(scenario.trace.asked), OF_A_TRACE)
+    load = Load(max_requests=n)
     plan = Plan(scenarios=(scenario,), providers=hosts, load=load, salt="show")
     work = units(plan, segments(plan)[0], plan.providers)
     return (block for unit in work for block in unit.blocks)
