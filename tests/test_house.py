@@ -39,13 +39,13 @@ ORDER = {
     "measure tally attend letters lost worker fleet resume grade conduct claims "
     "selftest",
     "compare.judge": "tally kind frame stats sample summary blocks resample pair "
-    "estimate contrast accepted economy warmth ladder capacity knee periods depth "
-    "definitions comparable caveats notes comparison stored threshold grammar evidence "
-    "gates live lines validity remarks",
+    "estimate contrast accepted economy warmth ladder counting capacity knee periods "
+    "depth definitions comparable caveats notes comparison stored threshold grammar "
+    "evidence gates live lines validity remarks",
     "compare.show": "words cells tables verdicts others gates grids papers notebook "
     "theme subject panel parts page placing boxes curves forest outcomes sweeps "
-    "prompts streams money cache times climbs capacities warmths ctxgrid calendar "
-    "kinds charts inline pictures jobfile sheets facts report",
+    "prompts streams money cache times climbs countings capacities warmths ctxgrid "
+    "calendar kinds charts inline pictures jobfile sheets facts report",
     "compare.serve": "probe sweep",
 }
 # Rooms whose modules do not know each other's order: each verb stands alone.

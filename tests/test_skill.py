@@ -20,7 +20,7 @@ from scenarios.session import asked as messages_of
 
 HELPLESS = {
     "burst", "cache-audit", "cache-pair", "chat-10k", "chat-1k", "json-object",
-    "oneshot-app", "repeat",
+    "oneshot-app", "repeat", "usage-truth",
 }  # fmt: skip
 """Scenarios whose checks any answer passes, or for which no answer is known."""
 

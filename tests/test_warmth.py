@@ -5,11 +5,12 @@ import io
 import itertools
 
 import msgspec
+import numpy as np
 import pytest
 from asking import asked
 from fakes import NS, VirtualClock, virtually
 
-from compare.judge.frame import COLUMNS, read
+from compare.judge.frame import COLUMNS, Frame, read
 from compare.judge.stats import share_interval
 from compare.judge.warmth import warmths
 from compare.run.engine import Engine
@@ -100,6 +101,18 @@ def test_a_warm_prompt_is_answered_sooner_by_what_the_dial_says():
     assert "0/25" in text
     assert "75/75" in text
     assert "never, or n/a" in text
+
+
+def test_sessions_that_were_broken_off_shift_no_pair():
+    found, _ = paused(pair(2), n=14, keep={"a": 600})
+    whole = warmths(found, {})[0]
+    # Without its second turn, a session is still paired with its own third.
+    kept = np.array([not (s in {3, 4} and t == 1) for s in range(14) for t in range(3)])
+    figures = {name: column[kept] for name, column in found.figures.items()}
+    columns = (getattr(found, n)[kept] for n in ("kind", "seq", "block", "prompt"))
+    part = Frame(found.kinds, *columns, figures)
+    assert len(part) == len(found) - 2
+    assert warmths(part, {})[0].ttft == pytest.approx(whole.ttft)
 
 
 def printed(found):

@@ -117,17 +117,20 @@ def print_more(found: "Judged") -> None:
     """Print what some scenarios show beside the figures that all have."""
     from compare.cli import sweeping
     from compare.judge.comparison import objectives_of
+    from compare.judge.counting import countings as counted
     from compare.judge.ladder import climbs
     from compare.judge.warmth import warmths as cached
     from compare.show import tables
     from compare.show.capacities import capacities
     from compare.show.climbs import climbs as shown
+    from compare.show.countings import countings
     from compare.show.subject import prices_of
     from compare.show.warmths import warmths
 
     console = tables.console()
     for part in [
         *shown(climbs(found.frame, found.more)),
+        *countings(counted(found.frame, found.more, found.run.seed or 0)),
         *warmths(cached(found.frame, prices_of(found.run), found.run.seed or 0)),
         *capacities(sweeping.found(found), objectives_of(found.run)),
     ]:
@@ -148,6 +151,7 @@ def more_facts(found: "Judged") -> dict[str, Any]:
     import msgspec
 
     from compare.cli import sweeping
+    from compare.judge.counting import countings
     from compare.judge.ladder import climbs
     from compare.judge.warmth import warmths
     from compare.show.subject import prices_of
@@ -156,6 +160,7 @@ def more_facts(found: "Judged") -> dict[str, Any]:
     more: dict[str, Any] = {
         "ladders": climbs(found.frame, found.more),
         "sweep": sweeping.found(found),
+        "counts": countings(found.frame, found.more, seed),
         "caches": warmths(found.frame, prices, seed),
     }
     return {key: msgspec.to_builtins(each) for key, each in more.items() if each}

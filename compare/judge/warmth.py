@@ -103,7 +103,7 @@ def _asks_again(frame: Frame, session: Session) -> bool:
     if len(session.turns) < 2:
         return False
     last = [_prompts(frame, segment) for segment in session.turns[-2:]]
-    return bool(last[0]) and last[0] == last[1]
+    return bool(last[0] & last[1])
 
 
 def _prompts(frame: Frame, segment: Segment) -> set[int]:
@@ -161,19 +161,12 @@ def _sooner(
     frame: Frame, session: Session, host: str, turns: list[Ints], seed: int
 ) -> tuple[float | None, float | None, float | None]:
     """Return warm / cold times to first token, a session a pair, and the interval."""
-    columns = [frame.figures["ttft"][rows] for rows in turns]
-    columns = [
-        np.where(frame.ok[rows], each, np.nan)
-        for rows, each in zip(turns, columns, strict=True)
-    ]
-    n = min(map(len, columns))  # the last session may be cut short
-    if not n:
-        return None, None, None
-    cold = columns[0][:n]
-    later = np.array([each[:n] for each in columns[1:]])
+    cold, *later = _by_session(frame, turns)
     known = ~np.isnan(later).all(axis=0) & ~np.isnan(cold)
-    warm = np.full(n, np.nan)
-    warm[known] = np.nanmedian(later[:, known], axis=0)
+    if not known.any():
+        return None, None, None
+    warm = np.full(len(cold), np.nan)
+    warm[known] = np.nanmedian(np.array(later)[:, known], axis=0)
     sides = Sides(
         provider=host,
         reference=host,
@@ -184,6 +177,21 @@ def _sooner(
     )
     (found,) = estimated([sides], seed, statistic=PRIMARY)
     return found.estimate, found.low, found.high
+
+
+def _by_session(frame: Frame, turns: list[Ints]) -> Floats:
+    """Return times to first token, a line a turn and a column a session, NaN for none.
+
+    A session's blocks follow one another; one that was broken off has fewer.
+    """
+    begun = [frame.block[rows] - turn for turn, rows in enumerate(turns)]
+    sessions = np.unique(np.concatenate(begun))
+    found = np.full((len(turns), len(sessions)), np.nan)
+    for line, rows, first in zip(found, turns, begun, strict=True):
+        ok = frame.ok[rows]
+        at = np.searchsorted(sessions, first[ok])
+        line[at] = frame.figures["ttft"][rows[ok]]
+    return found
 
 
 def _prompt_price(frame: Frame, rows: Ints, price: Price | None) -> float | None:
