@@ -64,18 +64,18 @@ class Rung(msgspec.Struct, frozen=True):
     depth: float
 
 
-_ID: Final = re.compile(r"(.+)\.([0-9]+)\.([0-9]+)")
+_ID: Final = re.compile(r"(.+)@([0-9]{1,8}):([0-9]{1,3}(?:\.[0-9]{1,9})?)%")
 
 
 def case_id(task: str, tokens: int, depth: float) -> str:
     """Return the id of a task's case at one size and depth."""
-    return f"{task}.{tokens}.{100 * depth:.0f}"
+    return f"{task}@{tokens}:{100 * depth:g}%"
 
 
 def rung_of(case_id: str) -> Rung | None:
     """Return what the id of a case says, None for a case of no ladder."""
     match = _ID.fullmatch(case_id)
-    return match and Rung(match[1], int(match[2]), int(match[3]) / 100)
+    return match and Rung(match[1], int(match[2]), float(match[3]) / 100)
 
 
 def hidden(hay: Hay, values: Mapping[str, Any], seed: str, index: int) -> str:

@@ -52,10 +52,14 @@ def _replayed(
     scenario: Scenario, trace: Trace, index: int, salt: str, key: str
 ) -> Session:
     """Return request number `index` of a trace; the salt alone is its nonce."""
-    each = trace.asked[index]
-    said = prompt(each, salt, key, scenario.prompt.user or "")
-    chosen = msgspec.structs.replace(scenario.cases[0], max_tokens=each.max_tokens)
-    words = None if each.blocks else nonce(salt, scenario.name, index)
+    each, most = trace.asked[index], scenario.request.max_tokens
+    if "max_tokens" not in scenario.changes:
+        most = each.max_tokens
+    words = None
+    if scenario.prompt.nonce and not each.blocks:
+        words = nonce(salt, scenario.name, index)
+    said = prompt(each, salt, key, scenario.prompt.user or "", words or "")
+    chosen = msgspec.structs.replace(scenario.cases[0], max_tokens=most)
     messages: list[Message] = [{"role": "user", "content": said}]
     return Session(
         case=chosen.id, requests=(_request(scenario, chosen, messages, words),)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from scenarios.form import nearest, shaped
-from scenarios.prompts import nonce
+from scenarios.prompts import heading, nonce
 from scenarios.prompts import text as words
 from scenarios.request import ScenarioError
 
@@ -113,13 +113,15 @@ def read(text: str, path: Path) -> Trace:
     return Trace(tuple(found))
 
 
-def prompt(asked: Asked, salt: str, key: str, question: str) -> str:
+def prompt(asked: Asked, salt: str, key: str, question: str, label: str) -> str:
     """Return a prompt as long as that of the trace, whose blocks make its beginning.
 
     Equal blocks are equal texts within one `salt`, and in no other. What the blocks
-    leave short is filled with words that are its own.
+    leave short is filled with words that are its own. `question` ends it; `label` is
+    the nonce that will stand before it, and counts.
     """
-    tokens = max(1, asked.tokens - len(question.split()))
+    around = f"{heading(label)}{question}" if label else question
+    tokens = max(1, asked.tokens - len(around.split()))
     parts, left = [], tokens
     for block in asked.blocks:
         parts.append(_block(salt, key, block, min(left, BLOCK)))

@@ -224,6 +224,15 @@ def test_a_number_of_copies_must_be_one(tmp_path):
         load(str(path))
 
 
+def test_the_id_of_a_case_says_its_rung_and_no_other_id_does():
+    scene = ladder(depths=[0.07, 0.125, 1])
+    rungs = {rung_of(case.id) for case in scene.cases}
+    assert {rung.depth for rung in rungs} == {0.07, 0.125, 1}
+    assert {rung.tokens for rung in rungs} == set(SIZES)
+    for other in ("1", "v1.2.3", "a@b", "n@1000:5", "n@" + "9" * 5000 + ":5%", ""):
+        assert rung_of(other) is None
+
+
 def test_sizes_of_a_scenario_without_a_ladder_are_refused():
     with pytest.raises(ScenarioError, match="sizes is for a scenario with a"):
         override(load("ping"), sizes=[1000])

@@ -278,7 +278,7 @@ def test_a_sweep_is_shown_with_its_loads_and_its_verdict():
         tables.console(out, width=80).print(part)
     text = " ".join(out.getvalue().split())
     each = found["a"]
-    assert "95.0 % of requests keep e2e 500 ms" in text
+    assert "95 % of requests keep e2e 500 ms" in text
     said = f"burst, a: {each.found} in flight ({each.sure} is sure, {each.fails} is"
     assert said in text
     job = kept(Load(concurrencies=(1, 256), sweep=True))

@@ -11,9 +11,8 @@ from scenarios import load as loads
 from scenarios import session
 from scenarios.load import Load
 from scenarios.plan import Plan, planned, segments, units
-from scenarios.prompts import NONCE_WORDS
 from scenarios.request import ScenarioError
-from scenarios.scenario import load
+from scenarios.scenario import load, override
 
 LINES = [
     {"timestamp": 5000, "input_length": 1500, "output_length": 20,
@@ -57,8 +56,7 @@ def test_requests_are_as_long_as_the_trace_says(mooncake):
     assert mooncake.name == "toolagent"
     for index, line in enumerate(LINES):
         request, text = asking(mooncake, index)
-        extra = 0 if line["hash_ids"] else NONCE_WORDS + 1
-        assert len(text.split()) == line["input_length"] + extra
+        assert len(text.split()) == line["input_length"]
         assert request.max_tokens == line["output_length"]
         assert (request.nonce is None) == bool(line["hash_ids"])
 
@@ -80,7 +78,7 @@ async def test_a_cache_hits_what_is_shared(tmp_path, mooncake):
     cached = frame.figures["cached"]
     assert cached.tolist() == [0, 1024, 0, 0]
     assert frame.figures["prompt"].tolist() == pytest.approx(
-        [1500, 1100, 700, 400], abs=NONCE_WORDS + 5
+        [1500, 1100, 700, 400], abs=4
     )
 
 
@@ -114,6 +112,14 @@ def test_a_count_or_a_duration_cuts_a_trace(mooncake):
     assert len(sent(mooncake, max_requests=3)[1]) == 3
     assert len(sent(mooncake, max_requests=300)[1]) == 4
     assert len(sent(mooncake, duration=2.0)[1]) == 3
+
+
+def test_what_is_asked_for_on_top_holds_for_every_request(mooncake):
+    short = override(mooncake, max_tokens=5, nonce=False)
+    assert {asking(short, n)[0].max_tokens for n in range(4)} == {5}
+    assert {asking(short, n)[0].nonce for n in range(4)} == {None}
+    with pytest.raises(ScenarioError, match=r"prompt\.tokens"):
+        override(mooncake, prompt_tokens=5)
 
 
 def test_csv_as_of_burst_gpt(tmp_path):

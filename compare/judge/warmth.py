@@ -103,7 +103,7 @@ def _asks_again(frame: Frame, session: Session) -> bool:
     if len(session.turns) < 2:
         return False
     last = [_prompts(frame, segment) for segment in session.turns[-2:]]
-    return bool(last[0] & last[1])
+    return bool((last[0] & last[1]) - {0})  # 0: not known
 
 
 def _prompts(frame: Frame, segment: Segment) -> set[int]:

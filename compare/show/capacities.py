@@ -21,7 +21,7 @@ def capacities(
     limits = ", ".join(f"{name} {number(ms)} ms" for name, ms in objectives.items())
     parts: list[RenderableType] = [
         Text(),
-        Text(f"the highest load at which {percent(TARGET)} of requests keep {limits}"),
+        Text(f"the highest load at which {100 * TARGET:g} % of requests keep {limits}"),
     ]
     for each in found:
         parts += [Text(), Text(sentence(each)), Text()]

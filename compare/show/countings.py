@@ -47,7 +47,8 @@ def told(found: Counting) -> str:
 
 
 def _line(each: Counting) -> tuple[str, ...]:
-    extra = f"{each.extra:+,.0f} ({each.extra_low:+,.0f} to {each.extra_high:+,.0f})"
+    ends = (each.extra, each.extra_low, each.extra_high)
+    extra = "{:+,} ({:+,} to {:+,})".format(*map(round, ends))
     slope = f"{each.slope:.3f} ({each.slope_low:.3f} to {each.slope_high:.3f})"
     return (
         plain(each.provider, NAMES),

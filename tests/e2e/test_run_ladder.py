@@ -3,6 +3,7 @@
 import pytest
 
 from providers.simulator.spawn import spawn
+from scenarios.hay import rung_of
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def test_rungs_are_asked_as_far_as_the_budget_reaches(desk, able):
     # 0.21, 0.85 and 1.7 USD a request, their true price 0.032, 0.128 and 0.256.
     said = desk("run", path, "-n", 12, "--budget", 1.6, "--ui", "none", code=5)
     rows = desk.rows("select case_id, passed, prompt_tokens from requests order by seq")
-    assert [int(row["case_id"].split(".")[1]) for row in rows] == [
+    assert [rung_of(row["case_id"]).tokens for row in rows] == [
         *[32000] * 4,
         *[128000] * 4,
     ]
