@@ -116,9 +116,12 @@ def carry_out(
     from compare.cli.budget import budget_left
     from compare.cli.trust import Scales, floor_of, metronome
     from compare.run.descriptors import make_room, needed
+    from compare.run.money import refuse_unbudgeted
     from compare.run.prepare import prepare
     from data.store import Store
 
+    limit = job.day_nusd if job.budget_nusd is None else job.budget_nusd
+    refuse_unbudgeted(job.scenarios, job.prices, limit)
     ready = prepare(job, kind)
     _tell_remarks(job)
     make_room(needed(job))

@@ -195,9 +195,9 @@ class Director:
         cache = self._lots.choice(self._caches)
         cached = cache.cached_tokens(chain)
         cache.remember(chain)
-        stated = self._skill.inflation
+        stated, added = self._skill.inflation, self._skill.system_tokens
         return Counts(
-            prompt=round((asked.prompt_tokens + self._skill.system_tokens) * stated),
+            prompt=max(1, round((asked.prompt_tokens + added) * stated)),
             cached=round(cached * stated),
             completion=round(answer.tokens * stated),
             reasoning=round(answer.reasoning_tokens * stated),

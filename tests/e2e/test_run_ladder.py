@@ -51,7 +51,17 @@ def test_rungs_are_asked_as_far_as_the_budget_reaches(desk, able):
 
 def test_a_million_tokens_are_asked_for_and_found(desk, able):
     path = job(desk, able, "sizes = [1000000]\ndepths = [0.9]")
-    desk("run", path, "-n", 1, "--ui", "none")
+    said = desk("run", path, "-n", 1, "--ui", "none", code=2)
+    assert "prompts of 1,000,000 tokens, and no budget" in said.err
+    desk("run", path, "-n", 1, "--dry-run")
+    desk("run", path, "-n", 1, "--ui", "none", "--budget", 10)
     (row,) = desk.rows("select * from requests")
     assert (row["outcome"], row["passed"]) == ("ok", 1)
     assert 999_000 < row["prompt_tokens"] <= 1_000_000
+
+
+def test_where_nothing_is_billed_no_budget_is_asked_for(desk, able):
+    path = job(desk, able, "sizes = [128000]\ndepths = [0.9]")
+    path.write_text(path.read_text().replace("price =", "# price ="))
+    desk("run", path, "-n", 1, "--ui", "none")
+    assert len(desk.rows("select * from requests")) == 1
