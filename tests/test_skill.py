@@ -12,6 +12,7 @@ from compare.judge.summary import summarise
 from data.prices import parse
 from providers.provider import ProviderError
 from providers.simulator.skill import Skill, read_skill
+from providers.simulator.spawn import spawn
 from scenarios.draw import drawn
 from scenarios.key import Key
 from scenarios.proof import runs_code
@@ -196,3 +197,9 @@ def test_a_dial_that_makes_no_sense_is_refused_by_name(text, named):
 def test_without_dials_a_host_is_able_and_honest():
     assert read_skill("") == Skill()
     assert read_skill("right=0.5, leaks=0.1") == Skill(right=0.5, leaks=0.1)
+
+
+def test_hosts_in_a_process_of_their_own_refuse_a_bad_dial(capfd):
+    with pytest.raises(ProviderError), spawn(["exact"], skill="rigth=1"):
+        pass
+    assert "skill 'rigth=1': write NAME=VALUE; known: right" in capfd.readouterr().err

@@ -187,7 +187,7 @@ def test_failures_are_not_kept_up_with():
     assert found["a"].found == 10
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_chance_is_told_of_by_the_interval(seed):
     rng = random.Random(seed)
 
