@@ -56,7 +56,7 @@ class Limited:
         return Reply(outcome=outcome, stamps=stamps)
 
 
-def swept(seconds, *, names=("a",), stop=None, **shape):
+def swept(seconds, *, names=("a",), stop=None, slo=SLO, **shape):
     """Return what a sweep of these hosts came to, its rows, and what was told of it."""
     shape = {"sweep": True, **shape}
     plan = Plan(
@@ -90,14 +90,14 @@ def swept(seconds, *, names=("a",), stop=None, **shape):
                 engine.stop()
 
         clock = VirtualClock()
-        sweep = Sweep(plan, SLO, tell, clock)
+        sweep = Sweep(plan, slo, tell, clock)
         engine = Engine(plan, Limited(seconds).send, emit, clock=clock)
         await sweep.drive(engine)
 
     virtually(main())
     lines = [tuple(getattr(row, name) for name in COLUMNS) for row in rows]
     frame = read([list(zip(*lines, strict=True))])
-    found = {each.provider: each for each in capacities(frame, plan.load, SLO)}
+    found = {each.provider: each for each in capacities(frame, plan.load, slo)}
     return found, rows, told
 
 
@@ -171,6 +171,13 @@ def test_not_found_says_why():
     found, _, _ = swept(lambda *_: 0.1, concurrency="1,64")
     assert (found["a"].found, found["a"].sure, found["a"].fails) == (None, 64, None)
     assert found["a"].why == "even the highest load is kept up with"
+
+
+def test_answers_without_the_figure_are_not_told_as_too_slow():
+    found, _, told = swept(lambda *_: 0.1, slo={"tpot": 50.0}, concurrency="1,64")
+    assert found["a"].found is None
+    assert found["a"].why == "100 of 100 answers lack a figure that the objectives need"
+    assert len(told) == 1
 
 
 def test_a_sweep_that_is_stopped_claims_nothing():

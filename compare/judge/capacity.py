@@ -17,15 +17,17 @@ TARGET = 0.95
 class Tried(msgspec.Struct, frozen=True, kw_only=True):
     """One load that was tried: `n_good` of `n` requests met every objective.
 
-    `load` is blocks a second or in flight. What found no slot counts as not good: the
-    load was not kept up with. `low` and `high` are the 95 % Wilson interval of the
-    share, None of none.
+    `load` is blocks a second or in flight. What found no slot counts as not good, since
+    the load was not kept up with; so do the `n_unknown` answers that lack a figure which
+    an objective needs. `low` and `high` are the 95 % Wilson interval of the share, None
+    of none.
     """
 
     step: int
     load: float
     n_good: int
     n: int
+    n_unknown: int
     low: float | None
     high: float | None
 
@@ -61,7 +63,15 @@ def tried(
     found = goodput(frame, rows, objectives)
     n = found.n + frame.tally(rows).outcomes.get(Outcome.DROPPED, 0)
     low, high = share_interval(found.n_good, n)
-    return Tried(step=step, load=load, n_good=found.n_good, n=n, low=low, high=high)
+    return Tried(
+        step=step,
+        load=load,
+        n_good=found.n_good,
+        n=n,
+        n_unknown=found.n_unknown,
+        low=low,
+        high=high,
+    )
 
 
 def capacities(
@@ -125,6 +135,9 @@ def _why_none(best: Tried | None, least: Tried | None, loads: list[float]) -> st
     """Return why no highest load was found; empty if one was."""
     if best is None and least is None:
         return "no load was tried"
+    if best is None and least is not None and least.n_unknown:
+        n, of = least.n_unknown, least.n
+        return f"{n:,} of {of:,} answers lack a figure that the objectives need"
     if best is None:
         return "even the lowest load is too much"
     if least is None:
