@@ -30,9 +30,9 @@ def charts(desk):
 
 
 def test_too_strict_an_objective_ends_the_search_at_once(desk, words):
-    said = desk(*words, "--sweep", "--rate", "2,64", "--duration", "1s",
-                "--goodput", "ttft:0.001")  # fmt: skip
+    said = desk(*words, "--sweep", "-c", "2,64", "-n", 5, "--goodput", "ttft:0.001")
     assert "not found, even the lowest load is too much" in said.out
+    assert len(desk.rows("select seq from requests")) == 10
 
 
 def test_a_sweep_cannot_be_resumed(desk, words):
