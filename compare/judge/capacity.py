@@ -17,9 +17,9 @@ TARGET = 0.95
 class Tried(msgspec.Struct, frozen=True, kw_only=True):
     """One load that was tried: `n_good` of `n` requests met every objective.
 
-    `load` is blocks a second or in flight. What found no slot counts as not good, since
-    the load was not kept up with, and so do the `n_unknown` answers that lack a figure
-    which an objective needs. `low` and `high` are the 95 % Wilson interval of the share,
+    `load` is blocks a second or in flight. What found no slot is not good, since the
+    load was not kept up with, and neither are the `n_unknown` answers that lack a
+    figure of an objective. `low` and `high` are the 95 % Wilson interval of the share,
     None of none.
     """
 
