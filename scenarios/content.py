@@ -11,14 +11,14 @@ import msgspec
 
 from scenarios.checks import Check, tools_of
 from scenarios.code import Code
-from scenarios.form import nearest
+from scenarios.form import message_faults, nearest
+from scenarios.hay import Hay, Ladder
 from scenarios.prompts import places
 from scenarios.request import Effort, Message, ScenarioError
+from scenarios.trace import Trace
 
 BOTH: Final = {".stream": True, ".whole": False}
 """How the ids of a question end that is asked both ways, and whether it is streamed."""
-
-ROLES: Final = ("system", "developer", "user", "assistant", "tool")
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
@@ -82,7 +82,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
     `draw` says what each run draws of its seed (`scenarios.draw`). `good` is an answer
     that passes every check, each of `bad` one that does not: `h2h scenarios check`
-    holds the checks to them.
+    holds the checks to them. `hay` is what its `{text}` hides, on a [ladder].
     """
 
     id: str
@@ -97,6 +97,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     checks: tuple[Check, ...] = ()
     good: str | None = None
     bad: tuple[str, ...] = ()
+    hay: Hay | None = None
 
     @property
     def question(self) -> str:
@@ -118,6 +119,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     request: Ask = Ask()
     prompt: Prompt = Prompt()
     session: Turns | None = None
+    ladder: Ladder | None = None
+    trace: Trace | None = None
     deadlines: Deadlines = Deadlines()
     cases: tuple[Case, ...] = (Case(id="1"),)
     checks: tuple[Check, ...] = ()
@@ -133,6 +136,11 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def turns(self) -> int:
         """Return how many requests one session makes: 1 without a [session]."""
         return len(self.session.turns) if self.session else 1
+
+    @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """Return the size of each case: those of a [ladder] are asked in this order."""
+        return tuple(case.hay.tokens if case.hay else 0 for case in self.cases)
 
     @cached_property
     def by_id(self) -> dict[str, Case]:
@@ -154,16 +162,20 @@ def sealed(scenario: Scenario, where: str) -> Scenario:
     bare = msgspec.structs.replace(
         scenario, digest="", source="", description="", changes={}, cases=cases
     )
-    digest = hashlib.sha256(msgspec.json.encode(bare, order="sorted")).hexdigest()
+    table = msgspec.to_builtins(bare)
+    for part in (table, *table["cases"]):
+        # What most scenarios lack is left out: its coming moved no version.
+        for key in ("ladder", "hay", "trace"):
+            if part.get(key) is None:
+                part.pop(key, None)
+    digest = hashlib.sha256(msgspec.json.encode(table, order="sorted")).hexdigest()
     return msgspec.structs.replace(scenario, digest=digest)
 
 
 def case_faults(scenario: Scenario, case: Case) -> Iterator[str]:
     """Yield what is wrong with one case of a scenario, each with its remedy."""
     yield from _source_faults(scenario, case)
-    wanted = used_names(scenario, case) - {"text"}
-    if files_of(case):
-        wanted.discard("files")
+    wanted = used_names(scenario, case) - {"text", "files" * bool(files_of(case))}
     for name in sorted(wanted - case.values.keys() - case.draw.keys()):
         yield f"no value for {{{name}}}; add it to values, or write {{{{{name}}}}}"
     for name in sorted(case.values.keys() - wanted):
@@ -209,11 +221,10 @@ def _faults(scenario: Scenario) -> Iterator[str]:
         yield f"{scenario.name!r} is no name; use up to 80 letters, digits, . _ -"
     yield from _session_faults(scenario)
     yield from _text_faults(scenario)
-    seen: set[str] = set()
+    ids = Counter(case.id for case in scenario.cases)
     for case in scenario.cases:
-        if case.id in seen:
+        if ids[case.id] > 1:
             yield f"two cases have the id {case.id!r}; ids must differ"
-        seen.add(case.id)
         for fault in case_faults(scenario, case):
             yield f"case {case.id!r}: {fault}"
 
@@ -232,7 +243,11 @@ def _session_faults(scenario: Scenario) -> Iterator[str]:
 
 
 def _text_faults(scenario: Scenario) -> Iterator[str]:
-    used = any("text" in used_names(scenario, case) for case in scenario.cases)
+    lacking = [c for c in scenario.cases if "text" not in used_names(scenario, c)]
+    for case in lacking:
+        if case.hay:
+            yield f"case {case.id!r}: plants stand in {{text}}; put it in the prompt"
+    used = any(case.hay is None and case not in lacking for case in scenario.cases)
     if used and scenario.prompt.tokens is None:
         yield "{text} stands in the prompt; set prompt.tokens to its length"
     if not used and scenario.prompt.tokens is not None:
@@ -248,24 +263,9 @@ def _source_faults(scenario: Scenario, case: Case) -> Iterator[str]:
     if case.messages is not None:
         if scenario.prompt.system is not None:
             yield "messages go out as they stand; move prompt.system into them"
-        yield from _message_faults(case.messages)
+        yield from message_faults(case.messages)
     elif not (own or scenario.session or scenario.prompt.user is not None):
         yield "nothing to ask; set prompt.user, or user or messages of the case"
-
-
-def _message_faults(messages: tuple[Message, ...]) -> Iterator[str]:
-    if not messages:
-        yield "messages is empty; write at least one"
-    for i, message in enumerate(messages):
-        role = message.get("role")
-        if role not in ROLES:
-            yield f"messages[{i}].role is {role!r}; {nearest(str(role), ROLES)}"
-        if not isinstance(message.get("content"), str | list | None):
-            yield f"messages[{i}].content must be a text or a list of parts"
-        elif not message.get("content") and not message.get("tool_calls"):
-            yield f"messages[{i}].content is missing; write it"
-    if messages and messages[0].get("content") is None:
-        yield "messages[0] has no content; a prompt cannot start with a tool call"
 
 
 def _tool_faults(scenario: Scenario, case: Case) -> Iterator[str]:
@@ -295,4 +295,5 @@ def used_names(scenario: Scenario, case: Case) -> set[str]:
     templates = [prompt.system, user]
     if session:
         templates += [*session.turns, *(session.answers or ())]
-    return {name for template in templates if template for name in places(template)}
+    found = {name for template in templates if template for name in places(template)}
+    return found | (case.hay.names if case.hay else set())

@@ -3,15 +3,17 @@
 import difflib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args, get_type_hints
 
 import msgspec
 
-from scenarios.request import ScenarioError
+from scenarios.request import Message, ScenarioError
 
 T = TypeVar("T")
+
+ROLES: Final = ("system", "developer", "user", "assistant", "tool")
 
 _AMOUNT: Final = r"([0-9]+(?:\.[0-9]+)?|\.[0-9]+)"
 _DURATION: Final = re.compile(
@@ -110,3 +112,25 @@ def _choices(what: str, record: object, at: str) -> str:
     parts = [name for part in (hint, *get_args(hint)) for name in get_args(part)]
     names = [name for name in parts if isinstance(name, str)]
     return f"; {nearest(what.split(chr(39))[1], names)}" if names else ""
+
+
+def message_faults(messages: Sequence[Message]) -> Iterator[str]:
+    """Yield what is wrong with whole messages of a case, each with its remedy."""
+    if not messages:
+        yield "messages is empty; write at least one"
+    for i, message in enumerate(messages):
+        role = message.get("role")
+        if role not in ROLES:
+            yield f"messages[{i}].role is {role!r}; {nearest(str(role), ROLES)}"
+        if not isinstance(message.get("content"), str | list | None):
+            yield f"messages[{i}].content must be a text or a list of parts"
+        elif not message.get("content") and not message.get("tool_calls"):
+            yield f"messages[{i}].content is missing; write it"
+    if messages and messages[0].get("content") is None:
+        yield "messages[0] has no content; a prompt cannot start with a tool call"
+
+
+def stem(path: Path) -> str:
+    """Return the name that a file gives what is in it."""
+    # Every file name makes a name: what may not stand in one becomes a hyphen.
+    return re.sub(r"[^A-Za-z0-9._-]", "-", path.stem).lstrip("._-")[:80] or "scenario"

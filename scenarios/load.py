@@ -3,13 +3,15 @@
 import itertools
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, get_args
 
 import msgspec
 
+from scenarios import sweep
 from scenarios.form import durations, nearest, parse_duration, refuse_unknown, shaped
 from scenarios.request import ScenarioError
+from scenarios.trace import Trace
 
 __all__ = ["Arrivals", "Load", "Step", "parse_duration", "read", "steps", "times"]
 
@@ -23,6 +25,9 @@ MOST_BLOCKS: Final = 10**15
 STARTS_PER_S: Final = 200
 LONGEST_RAMP_S: Final = 5.0
 
+SWEPT: Final = (1, 256)
+"""The ends of a sweep that names none."""
+
 _LISTS: Final[dict[str, tuple[str, Any]]] = {
     "rate": ("rates", tuple[float, ...]),
     "concurrency": ("concurrencies", tuple[int, ...]),
@@ -34,7 +39,8 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
 
     `rates` (blocks a second) makes the loop open; without it the loop is closed.
     `duration` and `ramp` are seconds, `max_requests` and `warmup` blocks a scenario
-    and step. None is "not asked for": see `n_blocks`, `steps` and `Step.ramp`.
+    and step. None is "not asked for": see `n_blocks`, `steps` and `Step.ramp`. With
+    `sweep` the two rates or concurrencies are the ends of a search, and not paired.
     """
 
     rates: tuple[float, ...] = ()
@@ -47,6 +53,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
     ramp: float | None = None
     unpaired: bool = False
+    sweep: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run, naming the key."""
@@ -78,17 +85,74 @@ def steps(load: Load) -> list[Step]:
     """Return the load steps, one for each rate or concurrency in its list.
 
     A closed loop has one block in flight unless told otherwise, and takes 200 starts
-    a second; an open loop has at most 1000 in flight and no ramp of its own.
+    a second; an open loop has at most 1000 in flight and no ramp of its own. Those of
+    a sweep are all that it may try.
     """
     cap = OPEN_LOOP_CAP if load.rates else 1
     rates: tuple[float | None, ...] = load.rates or (None,)
     slots = load.concurrencies or (cap,)
+    if load.sweep and load.rates:
+        rates = sweep.grid(load.rates[0], load.rates[-1], whole=False)
+    elif load.sweep:
+        slots = tuple(int(n) for n in sweep.grid(slots[0], slots[-1], whole=True))
     n = max(len(rates), len(slots))
     pairs = zip(_stretched(rates, n), _stretched(slots, n), strict=True)
     return [
         Step(index=i, rate=rate, concurrency=c, ramp=_ramp(load, rate, c))
         for i, (rate, c) in enumerate(pairs)
     ]
+
+
+def blocks(load: Load, step: Step) -> int | None:
+    """Return the measured blocks of a step; None when `duration` alone decides.
+
+    In a sweep they are as many as it takes for the load to show what it does.
+    """
+    if load.n_blocks is None or not load.sweep:
+        return load.n_blocks
+    return max(load.n_blocks, sweep.least(step.rate, step.concurrency))
+
+
+def shape(
+    load: Load, step: Step, trace: Trace | None
+) -> tuple[int | None, float | None, int]:
+    """Return the blocks, the rate and the slots of a step; a trace has its own.
+
+    None as in `blocks`, and for the rate of a closed loop.
+    """
+    if trace is None:
+        return blocks(load, step), step.rate, step.concurrency
+    slots = step.concurrency if load.concurrencies else OPEN_LOOP_CAP
+    n = min(load.max_requests or len(trace.asked), len(trace.asked))
+    return n, step.rate or trace.rate, slots
+
+
+def refuse_replay(load: Load, traces: Sequence[str]) -> None:
+    """Raise ScenarioError for a load that says when to ask what traces say themselves.
+
+    `traces` are the names of scenarios that are traces; there may be none.
+    """
+    given = {
+        "arrival": load.arrival != "constant",
+        "warmup": load.warmup > 0,
+        "ramp": bool(load.ramp),
+        "sweep": load.sweep,
+        "the list of concurrencies": len(load.concurrencies) > 1,
+    }
+    for what, is_given in given.items():
+        if is_given and traces:
+            raise ScenarioError(
+                f"scenario {traces[0]!r} is a trace, which says when to ask: drop "
+                f"{what} (a rate makes it faster or slower)"
+            )
+
+
+def kept(load: Load) -> dict[str, Any]:
+    """Return a load as it is stored and hashed: JSON-able, no sweep where none is."""
+    table: dict[str, Any] = msgspec.to_builtins(load)
+    if not load.sweep:
+        del table["sweep"]
+    return table
 
 
 def times(
@@ -112,7 +176,7 @@ def read(table: Mapping[str, Any], where: str) -> Load:
     """Return the load that a table `[load]` or the flags of that name describe.
 
     The keys are rate, concurrency, arrival, burstiness, duration, max_requests,
-    warmup, seed, ramp and unpaired; None is as good as absent. `rate` and
+    warmup, seed, ramp, unpaired and sweep; None is as good as absent. `rate` and
     `concurrency` may be a number, a list, or a text such as "1,8,64"; durations are
     as in `parse_duration`. Raises ScenarioError naming `where` and the key.
     """
@@ -124,6 +188,10 @@ def read(table: Mapping[str, Any], where: str) -> Load:
             at = f"{where}.{key}"
             given[field] = shaped(_numbers(given.pop(key), at), shape, at)
     given = durations(given, ("duration", "ramp"), where)
+    if given.get("sweep"):
+        given["unpaired"] = True
+        if "rates" not in given:
+            given.setdefault("concurrencies", SWEPT)
     try:
         return shaped(given, Load, where)
     except ScenarioError as error:
@@ -160,6 +228,14 @@ def _faults(load: Load) -> Iterator[str]:
             if value is not None and not holds(value):
                 yield f"{key} must be {rule}, not {value}"
     n, m = len(load.rates), len(load.concurrencies)
+    if load.sweep:
+        ends = load.rates or load.concurrencies
+        key, other = ("rate", m) if load.rates else ("concurrency", n)
+        if len(ends) != 2 or not ends[0] < ends[1]:
+            yield f"a sweep needs two ends of {key}, lower and higher, such as 1,64"
+        if load.rates and other > 1:
+            yield "a sweep of rates takes one concurrency: the most in flight"
+        return
     if n > 1 and m > 1:
         yield f"rate lists {n} values and concurrency {m}; sweep one, fix the other"
     if load.arrival not in get_args(Arrivals):

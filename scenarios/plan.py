@@ -11,7 +11,7 @@ import msgspec
 
 from scenarios.content import Scenario
 from scenarios.draw import drawn
-from scenarios.load import Load, steps, times
+from scenarios.load import Load, kept, refuse_replay, shape, steps, times
 from scenarios.request import Arrival, Phase, ScenarioError
 from scenarios.session import case
 
@@ -49,6 +49,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
                 raise ScenarioError(
                     f"{what} {twice[0]!r} is named twice; drop or rename one"
                 )
+        refuse_replay(self.load, [s.name for s in self.scenarios if s.trace])
         filled = tuple(drawn(scenario, self.seed) for scenario in self.scenarios)
         msgspec.structs.force_setattr(self, "scenarios", filled)
 
@@ -93,18 +94,16 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
 def segments(plan: Plan) -> list[Segment]:
     """Return the segments in the order they run: scenario by scenario, step by step.
 
-    A warm-up is a counted segment of its own before the measured one, and carries
-    the same load.
+    A warm-up is a counted segment of its own before the measured one, of its load.
     """
     load = plan.load
-    parts: list[tuple[Phase, float | None, int | None]]
-    parts = [("measure", load.duration, load.n_blocks)]
-    if load.warmup:
-        parts.insert(0, ("warmup", None, load.warmup))
     made: list[Segment] = []
     block = 0
     for scenario, step in itertools.product(plan.scenarios, steps(load)):
-        for phase, duration, n_blocks in parts:
+        n_blocks, rate, slots = shape(load, step, scenario.trace)
+        parts: list[tuple[Phase, float | None, int | None]]
+        parts = [("warmup", None, load.warmup), ("measure", load.duration, n_blocks)]
+        for phase, duration, n in parts if load.warmup else parts[1:]:
             index = len(made)
             made.append(
                 Segment(
@@ -112,17 +111,17 @@ def segments(plan: Plan) -> list[Segment]:
                     scenario=scenario,
                     step=step.index,
                     phase=phase,
-                    concurrency=step.concurrency,
-                    rate=step.rate,
+                    concurrency=slots,
+                    rate=rate,
                     ramp=step.ramp,
                     duration=duration,
-                    n_blocks=n_blocks,
+                    n_blocks=n,
                     first_block=block
                     if load.n_blocks is not None
                     else index * UNCOUNTED_BLOCKS,
                 )
             )
-            block += n_blocks or 0
+            block += n or 0
     return made
 
 
@@ -222,7 +221,7 @@ def plan_hash(plan: Plan) -> str:
         "format": 1,
         "scenarios": [(s.name, s.version, s.digest) for s in plan.scenarios],
         "providers": plan.providers,
-        "load": plan.load,
+        "load": kept(plan.load),
         "salt": plan.salt,
     }
     return hashlib.sha256(msgspec.json.encode(decisive, order="sorted")).hexdigest()
@@ -239,7 +238,9 @@ def _dues(plan: Plan, segment: Segment) -> Iterator[float | None]:
     # A rate counts blocks, and a session of k turns is k of them.
     rate = segment.rate / segment.scenario.turns
     load, rng = plan.load, random.Random(_key(plan, segment, "due"))
-    dues = times(rate, load.arrival, load.burstiness, segment.ramp, rng)
+    trace, burst = segment.scenario.trace, load.burstiness
+    dues = trace.dues(rate) if trace else None
+    dues = dues or times(rate, load.arrival, burst, segment.ramp, rng)
     end = math.inf if segment.duration is None else segment.duration
     return itertools.takewhile(lambda due: due < end, dues)
 

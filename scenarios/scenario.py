@@ -1,6 +1,5 @@
 """Scenarios by name or path: the built-in library, and the user's TOML and JSONL."""
 
-import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,14 +24,23 @@ from scenarios.content import (
     checks_of,
     sealed,
 )
-from scenarios.form import durations, file_text, nearest, refuse_unknown, shaped
+from scenarios.form import durations, file_text, nearest, refuse_unknown, shaped, stem
+from scenarios.hay import Hay, Ladder, Plant
+from scenarios.ladder import climbed, rungs
+from scenarios.replay import is_trace, replayed
 from scenarios.request import Message, ScenarioError
+from scenarios.turns import KEYS, turned
 
 __all__ = ["Scenario", "checks_of", "library", "load", "override"]
 
 LIBRARY: Final = Path(__file__).with_name("library")
 
-OVERRIDES: Final = ("prompt_tokens", "nonce", "gap", "deadlines", "name")
+FILES: Final = ".toml, .jsonl or .csv"
+SUFFIXES: Final = (".toml", ".jsonl", ".csv")
+
+OVERRIDES: Final = (
+    "prompt_tokens", "nonce", "deadlines", "name", "sizes", "depths", *KEYS
+)  # fmt: skip
 """What an override may change beside the fields of the request."""
 
 CASE_WISE: Final = ("max_tokens", "stream", "tools", "response_format")
@@ -48,6 +56,7 @@ class _File(msgspec.Struct, frozen=True, kw_only=True):
     request: Table = {}
     prompt: Table = {}
     session: Table | None = None
+    ladder: Ladder | None = None
     deadlines: Table = {}
     case: list[Table] = []
     check: list[Table] = []
@@ -66,6 +75,7 @@ class _CaseTable(msgspec.Struct, frozen=True, kw_only=True):
     check: list[Table] = []
     good: str | None = None
     bad: tuple[str, ...] = ()
+    plants: tuple[Plant, ...] | None = None
 
 
 class _Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,25 +93,30 @@ def library() -> list[str]:
 
 
 def load(name_or_path: str) -> Scenario:
-    """Return a built-in scenario by name, or the one in a .toml or .jsonl file.
+    """Return a built-in scenario by name, or the one in a .toml, .jsonl or .csv file.
 
-    What holds a slash or ends in .toml or .jsonl is a path. Raises ScenarioError.
+    What holds a slash or ends so is a path; a trace is told by what its first line
+    has. Raises ScenarioError.
     """
     suffix = Path(name_or_path).suffix.lower()
-    is_file = suffix in (".toml", ".jsonl")
+    is_file = suffix in SUFFIXES
     if is_file:
         path = Path(name_or_path)
     elif "/" in name_or_path or "\\" in name_or_path:
-        raise ScenarioError(f"{name_or_path}: a scenario file is .toml or .jsonl")
+        raise ScenarioError(f"{name_or_path}: a scenario file is {FILES}")
     elif name_or_path in library():
         path = LIBRARY / f"{name_or_path}.toml"
     else:
         raise ScenarioError(
             f"no scenario named {name_or_path!r}; {nearest(name_or_path, library())}"
-            " (a file must end in .toml or .jsonl)"
+            f" (a file must end in {FILES})"
         )
-    read = _from_jsonl if suffix == ".jsonl" else _from_toml
-    found = sealed(read(file_text(path), path), str(path))
+    text = file_text(path)
+    if suffix != ".toml" and is_trace(text, path):
+        read = replayed
+    else:
+        read = _from_jsonl if suffix == ".jsonl" else _from_toml
+    found = sealed(read(text, path), str(path))
     draw.refuse(found, str(path))
     return found
 
@@ -123,6 +138,7 @@ def override(scenario: Scenario, **changes: object) -> Scenario:
     known = {*Ask.__struct_fields__, *OVERRIDES}
     refuse_unknown(changes, known, where)
     asked = {key: changes[key] for key in changes if key in Ask.__struct_fields__}
+    ladder = climbed(scenario.ladder, changes, where)
     return sealed(
         msgspec.structs.replace(
             scenario,
@@ -133,9 +149,12 @@ def override(scenario: Scenario, **changes: object) -> Scenario:
                 _renamed(changes, {"prompt_tokens": "tokens", "nonce": "nonce"}),
                 where,
             ),
-            session=_gapped(scenario, changes, where),
+            session=turned(scenario.session, changes, where),
             deadlines=_limited(scenario, changes, where),
-            cases=tuple(_without(case, asked) for case in scenario.cases),
+            ladder=ladder,
+            cases=rungs(
+                ladder, tuple(_without(case, asked) for case in scenario.cases), where
+            ),
             changes={**scenario.changes, **changes},
         ),
         where,
@@ -160,14 +179,15 @@ def _from_toml(text: str, path: Path) -> Scenario:
         for case in _both_ways(table.get("stream"), _case(table, i, path))
     ]
     return Scenario(
-        name=_stem(path) if file.name is None else file.name,
+        name=stem(path) if file.name is None else file.name,
         version=file.version,
         description=file.description,
         request=shaped(file.request, Ask, f"{path}: request"),
         prompt=shaped(file.prompt, Prompt, f"{path}: prompt"),
         session=None if session is None else shaped(session, Turns, f"{path}: session"),
+        ladder=file.ladder,
         deadlines=shaped(limits, Deadlines, f"{path}: deadlines"),
-        cases=tuple(cases) or (Case(id="1"),),
+        cases=rungs(file.ladder, tuple(cases) or (Case(id="1"),), str(path)),
         checks=_compiled(file.check, f"{path}: check"),
         source=str(path),
     )
@@ -176,8 +196,10 @@ def _from_toml(text: str, path: Path) -> Scenario:
 def _case(table: Table, i: int, path: Path) -> Case:
     where = f"{path}: case[{i}]"
     case = shaped(table, _CaseTable, where)
+    name = str(i + 1 if case.id is None else case.id)
     return Case(
-        id=str(i + 1 if case.id is None else case.id),
+        id=name,
+        hay=None if case.plants is None else Hay(task=name, plants=case.plants),
         user=case.user,
         messages=case.messages,
         values=case.values,
@@ -209,7 +231,7 @@ def _compiled(tables: list[Table], where: str) -> tuple[Check, ...]:
 
 
 def _from_jsonl(text: str, path: Path) -> Scenario:
-    blank = Scenario(name=_stem(path), source=str(path))
+    blank = Scenario(name=stem(path), source=str(path))
     cases: dict[str, Case] = {}
     # Split at \n alone: JSON texts may hold U+2028 and its like as they are.
     for number, line in enumerate(text.split("\n"), start=1):
@@ -249,11 +271,6 @@ def _line(line: str, number: int, where: str) -> Case:
     )
 
 
-def _stem(path: Path) -> str:
-    # Every file name makes a name: what may not stand in one becomes a hyphen.
-    return re.sub(r"[^A-Za-z0-9._-]", "-", path.stem).lstrip("._-")[:80] or "scenario"
-
-
 def _renamed(changes: Mapping[str, object], names: Mapping[str, str]) -> Table:
     return {new: changes[old] for old, new in names.items() if old in changes}
 
@@ -261,15 +278,6 @@ def _renamed(changes: Mapping[str, object], names: Mapping[str, str]) -> Table:
 def _changed(record: T, changes: Mapping[str, object], where: str) -> T:
     table = {**msgspec.structs.asdict(record), **changes}
     return shaped(table, type(record), where, sep=": ")
-
-
-def _gapped(scenario: Scenario, changes: Table, where: str) -> Turns | None:
-    if "gap" not in changes:
-        return scenario.session
-    if scenario.session is None:
-        raise ScenarioError(f"{where}: gap is for a scenario with a [session]")
-    gap = durations({"gap": changes["gap"]}, ["gap"], where)
-    return _changed(scenario.session, gap, where)
 
 
 def _limited(scenario: Scenario, changes: Table, where: str) -> Deadlines:

@@ -8,8 +8,10 @@ from typing import Any
 import msgspec
 
 from scenarios.content import Case, Scenario, files_of
+from scenarios.hay import hidden
 from scenarios.prompts import fill, heading, nonce, text
 from scenarios.request import Message, Phase, Request
+from scenarios.trace import Trace, prompt
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,28 +34,63 @@ def case(
     words = None
     if scenario.prompt.nonce:
         words = nonce(salt, scenario.name, step, phase, index)
-    values: dict[str, object] = {"files": _shown(files_of(chosen)), **chosen.values}
-    if scenario.prompt.tokens:
-        values["text"] = text(scenario.prompt.tokens, f"{seed}/{scenario.name}", index)
+    filler, key = "", f"{seed}/{scenario.name}"
+    if scenario.trace:
+        return _replayed(scenario, scenario.trace, index, salt, key)
+    if chosen.hay:
+        filler = hidden(chosen.hay, chosen.values, key, index)
+    elif scenario.prompt.tokens:
+        filler = text(scenario.prompt.tokens, key, index)
     requests = (
         _request(scenario, chosen, messages, words)
-        for messages in _turns(scenario, chosen, values)
+        for messages in asked(scenario, chosen, filler)
     )
     return Session(case=chosen.id, requests=tuple(requests))
+
+
+def _replayed(
+    scenario: Scenario, trace: Trace, index: int, salt: str, key: str
+) -> Session:
+    """Return request number `index` of a trace; the salt alone is its nonce."""
+    each, most = trace.asked[index], scenario.request.max_tokens
+    if "max_tokens" not in scenario.changes:
+        most = each.max_tokens
+    words = None
+    if scenario.prompt.nonce and not each.blocks:
+        words = nonce(salt, scenario.name, index)
+    said = prompt(each, salt, key, scenario.prompt.user or "", words or "")
+    chosen = msgspec.structs.replace(scenario.cases[0], max_tokens=most)
+    messages: list[Message] = [{"role": "user", "content": said}]
+    return Session(
+        case=chosen.id, requests=(_request(scenario, chosen, messages, words),)
+    )
+
+
+def asked(scenario: Scenario, chosen: Case, filler: str) -> list[list[Message]]:
+    """Return the messages of each turn of a case, `filler` in place of `{text}`.
+
+    There is no nonce in them. Raises KeyError for values that are not drawn yet.
+    """
+    values: dict[str, object] = {"files": _shown(files_of(chosen)), **chosen.values}
+    return _turns(scenario, chosen, {**values, "text": filler})
 
 
 def _chosen(scenario: Scenario, index: int, seed: int) -> Case:
     if len(scenario.cases) == 1:
         return scenario.cases[0]
     lap, place = divmod(index, len(scenario.cases))
-    return scenario.cases[_order(scenario.name, len(scenario.cases), seed, lap)[place]]
+    return scenario.cases[_order(scenario.name, scenario.sizes, seed, lap)[place]]
 
 
 @lru_cache(maxsize=8)
-def _order(name: str, n: int, seed: int, lap: int) -> tuple[int, ...]:
-    order = list(range(n))
+def _order(name: str, sizes: tuple[int, ...], seed: int, lap: int) -> tuple[int, ...]:
+    """Return in which order cases are asked: shuffled, shorter rungs of a ladder first.
+
+    So a budget that does not reach for a rung has paid for all below it.
+    """
+    order = list(range(len(sizes)))
     random.Random(f"cases/{seed}/{name}/{lap}").shuffle(order)
-    return tuple(order)
+    return tuple(sorted(order, key=sizes.__getitem__))
 
 
 def _shown(files: Mapping[str, str]) -> str:

@@ -63,7 +63,8 @@ def test_every_chart_says_what_it_rests_on(kind):
     assert "chat-1k" in said
     assert "100 % ok" in said
     assert "n=15" in said
-    units = ("(ms)", "tokens/s", "share of all", "USD", "ratio to", "(UTC)", "(hour,")
+    units = ("(ms)", "tokens/s", "share of all", "USD", "ratio to", "(UTC)", "(hour,",
+             "tokens of the prompt")  # fmt: skip
     assert any(unit in said for unit in units)
     if "cost" in kind or kind == "accepted":
         assert "list prices, seen 2026-07-02" in said

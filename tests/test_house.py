@@ -20,7 +20,8 @@ LOOKS_INTO = {
 # A module imports only what stands before it. A name stands for a whole sub-room.
 ORDER = {
     "scenarios": "request prompts form answer texts steps calls fences pages inside "
-    "sandbox code own checks content draw scenario proof session load plan",
+    "sandbox code own checks hay trace content ladder turns draw replay scenario proof "
+    "session key sweep load plan",
     "data": "row timeline prices migrations identity foreign lock statements spool "
     "opening store query ledger export",
     "providers": "outcome reply disguise secret provider usage sse dialect errors "
@@ -28,7 +29,7 @@ ORDER = {
     "frame shapes alike answer intake verdict audit reader chunks tape tap post "
     "egress failure resolver line alarm start turnstile exchange wire simulator",
     "providers.simulator": "profile faults player catalogue bill truth cache asked "
-    "prose values answer pace refusal frames script director host serve spawn "
+    "prose values answer skill pace refusal frames script director host serve spawn "
     "metronome __main__",
     "providers.simulator.catalogue": "words fault framing bodies ending errors "
     "refusals chunks content usage transport answers bench index",
@@ -38,14 +39,15 @@ ORDER = {
     "measure tally attend letters lost worker fleet resume grade conduct claims "
     "selftest",
     "compare.judge": "tally kind frame stats sample summary blocks resample pair "
-    "estimate contrast accepted economy knee periods depth definitions comparable "
-    "caveats notes comparison stored threshold grammar evidence gates live lines "
-    "validity remarks",
+    "estimate contrast accepted economy warmth ladder counting capacity knee periods "
+    "depth definitions comparable caveats notes comparison stored threshold grammar "
+    "evidence gates live lines validity remarks",
     "compare.show": "words cells tables verdicts others gates grids papers notebook "
     "letters theme subject findings panel parts page placing boxes curves forest "
-    "outcomes sweeps prompts streams money cache times calendar weekly kinds charts "
-    "inline pictures jobfile sheets facts report",
-    "compare.serve": "probe",
+    "outcomes sweeps prompts streams money cache times climbs countings capacities "
+    "warmths ctxgrid calendar weekly kinds charts inline pictures jobfile sheets facts "
+    "report",
+    "compare.serve": "probe sweep",
 }
 # Rooms whose modules do not know each other's order: each verb stands alone.
 NO_ORDER = {"compare.cli"}

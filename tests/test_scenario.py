@@ -110,11 +110,11 @@ def test_a_bad_file_gives_one_line_with_file_and_key(name):
             "pin",
             "no scenario named 'pin'; did you mean ping? (a file must end in .toml",
         ),
-        ("zzzz", "use cache-pair, chat-10k, chat-1k, "),
+        ("zzzz", "use burst, cache-audit, cache-pair, "),
         ("no/such.toml", "no/such.toml: cannot be read: No such file"),
-        ("./ping", "a scenario file is .toml or .jsonl"),
+        ("./ping", "a scenario file is .toml, .jsonl or .csv"),
         ("nul\0.toml", "cannot be read"),
-        ("tests/", "a scenario file is .toml or .jsonl"),
+        ("tests/", "a scenario file is .toml, .jsonl or .csv"),
     ],
 )
 def test_a_name_or_path_that_leads_nowhere(name, told):

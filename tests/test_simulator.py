@@ -545,12 +545,12 @@ async def test_zai_sends_a_tool_call_in_one_delta_unless_asked_to_stream_it():
 
 def test_which_tool_is_called():
     tools = [WEATHER, OTHER]
-    assert composed(TOOL_PROMPT, tools=tools).tool == "weather"
+    assert composed(TOOL_PROMPT, tools=tools).calls[0][0] == "weather"
     named = {"type": "function", "function": {"name": "other"}}
     answer = composed(TOOL_PROMPT, tools=tools, tool_choice=named)
-    assert (answer.tool, answer.text(Kind.TOOL)) == ("other", "{}")
+    assert answer.calls == [("other", "{}")]
     answer = composed(TOOL_PROMPT, tools=tools, tool_choice="none")
-    assert (answer.tool, answer.finish) == (None, "stop")
+    assert (answer.calls, answer.finish) == ([], "stop")
 
 
 def test_arguments_take_what_the_user_wrote_in_order():

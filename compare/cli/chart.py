@@ -63,6 +63,7 @@ def chart(
     cost-speed     the efficient hosts       cost-cache     break-even hit rates
     accepted       per accepted answer       over-time      course of the run
     hour-of-week   times and errors by hour  calendar       availability by day
+    ctx-grid       recall in long prompts
     """  # noqa: D301 - click marks a block that is not wrapped with this character
     from compare.show.charts import KINDS
 

@@ -11,7 +11,9 @@ from compare.cli.options import (
     anyway_option,
     db_option,
     json_option,
+    more_facts,
     print_json,
+    print_more,
     reference_option,
     run_argument,
     run_b_argument,
@@ -76,11 +78,13 @@ def compare(
     with heard_or_not():
         gating.write_papers(found, gates, junit, markdown)
         if as_json:
-            print_json({**facts(found), "thresholds": gating.facts(gates)})
+            whole = {**facts(found), **more_facts(runs[-1])}
+            print_json({**whole, "thresholds": gating.facts(gates)})
         elif "-" not in {str(junit), str(markdown)}:
             from compare.show import tables, verdicts
 
             tables.console().print(verdicts.comparison(found))
+            print_more(runs[-1])
             gating.print_gates(gates)
     return _left(runs, gates)
 

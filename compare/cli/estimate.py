@@ -8,7 +8,10 @@ import click
 
 from compare.run.budget import worst_of
 from compare.run.config import Job
-from scenarios.plan import Plan, segments, units
+from scenarios.load import steps
+from scenarios.plan import Plan, Segment, segments, units
+from scenarios.sweep import most_tried
+from scenarios.trace import Trace
 
 LOOKED_AT = 200
 MARGIN = 1.1
@@ -31,18 +34,28 @@ def estimate(job: Job) -> dict[str, Any]:
         name: {"provider": name, "requests": 0, "most_usd": 0.0}
         for name in plan.providers
     }
-    for segment in segments(plan):
+    for segment in _dearest(plan):
         worst = _worst(job, plan, segment)
         for name, host in hosts.items():
             n = segment.n_blocks
             if segment.duration is not None and segment.rate is not None:
                 due = int(segment.duration * segment.rate)
                 n = due if n is None else min(n, due)
-            _add(host, n, worst[name])
+            _add(host, n, worst[name], MARGIN * _longer(segment.scenario.trace))
     for name, host in hosts.items():
         if name not in job.prices:
             host["most_usd"] = None
     return {"hosts": list(hosts.values()), "budget_usd": _usd(job.budget_nusd)}
+
+
+def _dearest(plan: Plan) -> list[Segment]:
+    """Return the segments that count: of a sweep as many of the highest as it tries."""
+    found = segments(plan)
+    if not plan.load.sweep:
+        return found
+    loads = [s.rate or float(s.concurrency) for s in steps(plan.load)]
+    least = len(loads) - most_tried(loads)
+    return [segment for segment in found if segment.step >= least]
 
 
 def print_estimate(found: dict[str, Any], *, as_json: bool) -> None:
@@ -77,14 +90,25 @@ def _worst(job: Job, plan: Plan, segment: Any) -> dict[str, list[int]]:
     return found
 
 
-def _add(host: dict[str, Any], n: int | None, worst: list[int]) -> None:
+def _longer(trace: Trace | None) -> float:
+    """Return how much longer than the first requests of a trace the others may be."""
+    if trace is None:
+        return 1.0
+    first, rest = trace.asked[:LOOKED_AT], trace.asked[LOOKED_AT:]
+    pairs = ((each.tokens, each.max_tokens) for each in rest)
+    most = [max(column) for column in zip(*pairs, strict=True)]
+    seen = max(each.tokens for each in first), max(each.max_tokens for each in first)
+    return max((a / b for a, b in zip(most, seen, strict=False)), default=1.0)
+
+
+def _add(host: dict[str, Any], n: int | None, worst: list[int], margin: float) -> None:
     if n is None or host["requests"] is None:
         host["requests"] = host["most_usd"] = None
         return
     host["requests"] += n
     rest = max(n - len(worst), 0)
     dearest = max(worst, default=0)
-    host["most_usd"] += (sum(worst[:n]) + rest * dearest * MARGIN) / 1e9
+    host["most_usd"] += (sum(worst[:n]) + rest * dearest * margin) / 1e9
 
 
 def _usd(nusd: int | None) -> float | None:

@@ -158,7 +158,7 @@ def conclude(db: Path, run: str, telling: "Telling") -> bool:
 
 def _conclude(found: "Judged", made: "Sequence[Gate]", telling: "Telling") -> None:
     """Print, or write, what came of a run."""
-    from compare.cli.options import print_json, summary_facts
+    from compare.cli.options import print_json, print_more, summary_facts
     from compare.cli.reading import comparison
     from compare.judge.comparison import objectives_of
     from compare.judge.summary import summarise
@@ -176,7 +176,8 @@ def _conclude(found: "Judged", made: "Sequence[Gate]", telling: "Telling") -> No
         return
     console = tables.console()
     console.print(tables.summary(found.run, summaries))
-    if len(found.frame.hosts) > 1:
+    print_more(found)
+    if len(found.frame.hosts) > 1 and found.run.kind != "sweep":
         console.print()
         for line in _headline(found):
             console.print(line)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from compare.cli.gating import Guard
     from compare.cli.trust import Scales
@@ -39,10 +39,12 @@ def conducted(
     guard: "Guard | None",
     telling: Telling,
     how: dict[str, Any],
+    heed: "Callable[[Row], None] | None" = None,
 ) -> tuple["Tally", str | None]:
     """Conduct a run, judged by its rows; return its tally and why it stopped early.
 
-    `guard` stops it (None: nothing does), `how` has what else `conduct` is to know.
+    `guard` stops it (None: nothing does), `how` has what else `conduct` is to know,
+    `heed` is told of each row.
     """
     from compare.cli.trust import run_loop
 
@@ -50,6 +52,8 @@ def conducted(
 
     def watch(row: "Row") -> None:
         weigh(row)
+        if heed is not None:
+            heed(row)
         if guard is not None:
             guard.add(row)
 

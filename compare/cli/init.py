@@ -74,6 +74,7 @@ max_requests = 100                 # measured blocks a scenario and step
 # seed = 0
 # connection = "warm"              # cold opens a connection for every request
 # unpaired = false                 # true frees the hosts from each other
+# sweep = true                     # searches between two: concurrency = [1, 256]
 # workers = 1                      # processes that share the load
 
 [budget]

@@ -19,6 +19,7 @@ LOAD_FLAGS = (
     "seed",
     "ramp",
     "unpaired",
+    "sweep",
     "workers",
 )
 
@@ -133,6 +134,13 @@ LOAD = (
         is_flag=True,
         default=None,
         help="Free the hosts from each other, to find their capacity.",
+    ),
+    click.option(
+        "--sweep",
+        is_flag=True,
+        default=None,
+        help="Find the highest load between the two ends of --rate or -c (default: "
+        "1,256) that meets --goodput or [slo].",
     ),
     click.option(
         "--workers",

@@ -135,6 +135,31 @@ def print_summary(
         print_json(summary_facts(found, summaries))
         return
     tables.console().print(tables.summary(found.run, summaries))
+    print_more(found)
+
+
+def print_more(found: "Judged") -> None:
+    """Print what some scenarios show beside the figures that all have."""
+    from compare.cli import sweeping
+    from compare.judge.comparison import objectives_of
+    from compare.judge.counting import countings as counted
+    from compare.judge.ladder import climbs
+    from compare.judge.warmth import warmths as cached
+    from compare.show import tables
+    from compare.show.capacities import capacities
+    from compare.show.climbs import climbs as shown
+    from compare.show.countings import countings
+    from compare.show.subject import prices_of
+    from compare.show.warmths import warmths
+
+    console = tables.console()
+    for part in [
+        *shown(climbs(found.frame, found.more)),
+        *countings(counted(found.frame, found.more, found.run.seed or 0)),
+        *warmths(cached(found.frame, prices_of(found.run), found.run.seed or 0)),
+        *capacities(sweeping.found(found), objectives_of(found.run)),
+    ]:
+        console.print(part)
 
 
 def summary_facts(found: "Judged", summaries: "Sequence[Summary]") -> dict[str, Any]:
@@ -142,7 +167,28 @@ def summary_facts(found: "Judged", summaries: "Sequence[Summary]") -> dict[str, 
     return {
         "run": run_facts(found.run, len(found.frame)),
         "summaries": [_flat(each) for each in summaries],
+        **more_facts(found),
     }
+
+
+def more_facts(found: "Judged") -> dict[str, Any]:
+    """Return what JSON says of what some scenarios show; nothing of all others."""
+    import msgspec
+
+    from compare.cli import sweeping
+    from compare.judge.counting import countings
+    from compare.judge.ladder import climbs
+    from compare.judge.warmth import warmths
+    from compare.show.subject import prices_of
+
+    prices, seed = prices_of(found.run), found.run.seed or 0
+    more: dict[str, Any] = {
+        "ladders": climbs(found.frame, found.more),
+        "sweep": sweeping.found(found),
+        "counts": countings(found.frame, found.more, seed),
+        "caches": warmths(found.frame, prices, seed),
+    }
+    return {key: msgspec.to_builtins(each) for key, each in more.items() if each}
 
 
 def write_charts(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from compare.cli import gating, jobs
+from compare.cli import gating, jobs, sweeping
 from compare.cli.going import Telling, conducted
 from compare.cli.options import db_option, json_option, writer
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from compare.run.config import Flags, Job
     from compare.run.prepare import Run
     from compare.run.tally import Tally
+    from data.row import Row
     from scenarios.plan import Plan
 
 
@@ -81,9 +82,12 @@ def run(
         return _go_on(job, flags, db, resume, telling, abort_on_fail=abort_on_fail)
     wanted = read(job, flags)
     gating.check(wanted)
+    if wanted.load.sweep:
+        sweeping.refuse(wanted)
     if dry_run:
         return _dry_run(wanted, as_json)
-    return carry_out(
+    carried = sweeping.swept if wanted.load.sweep else carry_out
+    return carried(
         wanted,
         db,
         telling,
@@ -99,20 +103,24 @@ def carry_out(
     *,
     kind: str = "run",
     drive: Callable[["Plan"], Any] | None = None,
+    heed: Callable[["Row"], None] | None = None,
     calibrated: bool = True,
     abort_on_fail: bool = False,
 ) -> int:
     """Run a job, tell what came of it, and return the exit code.
 
     `drive` makes, from the plan, what drives the engine; by default the whole plan.
-    With `calibrated` the bench measures its own error first. With `abort_on_fail` a
-    threshold that has surely failed stops the run.
+    `heed` is told of each row. With `calibrated` the bench measures its own error
+    first. With `abort_on_fail` a threshold that has surely failed stops the run.
     """
     from compare.cli.budget import budget_left
     from compare.cli.trust import Scales, floor_of, metronome
     from compare.run.descriptors import make_room, needed
+    from compare.run.money import refuse_unbudgeted
     from compare.run.prepare import prepare
 
+    limit = job.day_nusd if job.budget_nusd is None else job.budget_nusd
+    refuse_unbudgeted(job.scenarios, job.prices, limit)
     ready = prepare(job, kind)
     _tell_remarks(job)
     make_room(needed(job))
@@ -127,7 +135,7 @@ def carry_out(
         # Once the store is open: that may bring back rows that were paid for today.
         how["limit_nusd"] = budget_left(job, db)
         how["floor"] = floor_of(host, job)
-        ended = conducted(ready, store, scales, guard, telling, how)
+        ended = conducted(ready, store, scales, guard, telling, how, heed)
     return _left(ready, db, ended, scales, telling)
 
 

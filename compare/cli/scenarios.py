@@ -137,6 +137,9 @@ def _say(scenario: "Scenario", wrong: "Sequence[Flaw]") -> None:
 def _told(scenario: "Scenario", sizes: dict[str, Any]) -> "Iterator[str]":
     """Yield what there is to know of a scenario before it is asked, a line each."""
     asked = f"{len(scenario.cases)} cases, {scenario.turns} turns each"
+    if scenario.trace:
+        n, rate = len(scenario.trace.asked), scenario.trace.rate
+        asked = f"a trace of {n:,} requests, {rate:.3g} a second; the first of them"
     yield f"shape: {asked}: {sizes['requests']} requests a pass to each host"
     yield (
         f"prompt: about {_span(sizes['prompt_tokens_about'])} tokens (at most"
@@ -158,6 +161,8 @@ def _span(ends: "Sequence[int]") -> str:
 def _most(scenario: "Scenario") -> str:
     """Return the largest `max_tokens` of a scenario's cases."""
     usual = scenario.request.max_tokens
+    if scenario.trace:
+        return f"{max(each.max_tokens for each in scenario.trace.asked):,}"
     return f"{max(case.max_tokens or usual for case in scenario.cases):,}"
 
 

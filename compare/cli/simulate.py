@@ -34,6 +34,26 @@ if TYPE_CHECKING:
     "--tokens", type=click.IntRange(1), help="The typical length of an answer."
 )
 @click.option(
+    "--skill",
+    default="",
+    metavar="NAME=VALUE,...",
+    help="How able and honest it is: right, mistakes, leaks, context, max_tokens, "
+    "system_tokens, inflation, replicas.",
+)
+@click.option(
+    "-s",
+    "--answers",
+    multiple=True,
+    metavar="SCENARIO",
+    help="Know the answers to this scenario. Repeatable.",
+)
+@click.option(
+    "--answers-seed",
+    type=int,
+    default=0,
+    help="The seed of the run that asks them (default: 0).",
+)
+@click.option(
     "--truth",
     type=click.Path(path_type=Path),
     help="Append what was sent and when to this JSONL file.",
@@ -51,6 +71,9 @@ def simulate(
     ttft_ms: float | None,
     gap_ms: float | None,
     tokens: int | None,
+    skill: str,
+    answers: tuple[str, ...],
+    answers_seed: int,
     truth: Path | None,
     list_faults: bool,
 ) -> None:
@@ -83,13 +106,16 @@ def simulate(
         ttft_ms=ttft_ms,
         gap_ms=gap_ms,
         tokens=tokens,
+        skill=skill,
+        answers=answers,
+        answers_seed=answers_seed,
         announce=_announce,
     )
 
 
 def _refuse_dials(ctx: click.Context, fault: str) -> None:
     """Refuse what a fault's script has no use for: ignored, it would seem honoured."""
-    for name in ("profile", "ttft_ms", "gap_ms", "tokens", "truth"):
+    for name in ("profile", "ttft_ms", "gap_ms", "tokens", "skill", "answers", "truth"):
         if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT:
             spelled = "PROFILE" if name == "profile" else f"--{name.replace('_', '-')}"
             raise click.UsageError(

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -12,9 +13,13 @@ from data import prices
 from providers.provider import Provider
 from providers.registry import endpoints, known
 from scenarios.load import Load
-from scenarios.plan import Plan, segments, units
+from scenarios.plan import Block, Plan, segments, units
 from scenarios.request import Arrival
 from scenarios.scenario import Scenario
+
+LOOKED_AT = 200_000
+OF_A_TRACE = 200
+"""Of a trace its first requests are a pass."""
 
 _PIECE = re.compile(r"[A-Za-z]+|[0-9]{1,3}|[^\sA-Za-z0-9\x80-\U0010ffff]+|[^\x00-\x7f]")
 """A word, three digits, signs in a row, or a letter of another script."""
@@ -29,20 +34,21 @@ def worth(scenario: Scenario) -> dict[str, Any]:
     `worst_usd_pass` of all, for each host with a list price of today.
     """
     priced = _priced()
-    asked = _pass(scenario, tuple(priced))
-    one = [each for each in asked if each.provider == asked[0].provider]
-    shown = [_shown(each) for each in one]
-    sizes = [len(text.encode()) for text in shown]
-    about = [len(_PIECE.findall(text)) for text in shown]
+    sizes, about = [], []
     worst = worst_of(
         (host for host, _ in priced.values()),
         {name: price for name, (_, price) in priced.items()},
     )
     dues: dict[str, list[int]] = {name: [] for name in priced}
-    for each in asked:
-        dues[each.provider].append(worst(each))
+    # Block by block: of a long ladder all prompts together are hundreds of megabytes.
+    for block in _pass(scenario, tuple(priced)):
+        shown = _shown(block[0])
+        sizes.append(len(shown.encode()))
+        about.append(_about(shown))
+        for each in block:
+            dues[each.provider].append(worst(each))
     return {
-        "requests": len(one),
+        "requests": len(sizes),
         "prompt_tokens_about": [min(about), max(about)],
         "prompt_bytes": [min(sizes), max(sizes)],
         "hosts": [
@@ -71,11 +77,20 @@ def _priced() -> dict[str, tuple[Provider, prices.Price]]:
     return found
 
 
-def _pass(scenario: Scenario, hosts: tuple[str, ...]) -> list[Arrival]:
-    load = Load(max_requests=len(scenario.cases) * scenario.turns)
+def _pass(scenario: Scenario, hosts: tuple[str, ...]) -> Iterator[Block]:
+    n = len(scenario.cases) * scenario.turns
+    if scenario.trace:
+        n = min(len(scenario.trace.asked), OF_A_TRACE)
+    load = Load(max_requests=n)
     plan = Plan(scenarios=(scenario,), providers=hosts, load=load, salt="show")
     work = units(plan, segments(plan)[0], plan.providers)
-    return [each for unit in work for block in unit.blocks for each in block]
+    return (block for unit in work for block in unit.blocks)
+
+
+def _about(text: str) -> int:
+    """Return about how many tokens a text is, going by its first `LOOKED_AT` signs."""
+    start = text[:LOOKED_AT]
+    return round(len(_PIECE.findall(start)) * len(text) / len(start))
 
 
 def _shown(arrival: Arrival) -> str:

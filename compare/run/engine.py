@@ -119,6 +119,10 @@ class Engine:
         work = [self._lane(left, lane, start) for lane in lanes(self._plan)]
         await self.oversee(work, start, segment.duration)
 
+    async def alone(self, segment: Segment, lane: Lane) -> None:
+        """Run one segment for one lane, from now to its end, whatever others do."""
+        await self._lane(Left(segment=segment), lane, self._clock.now())
+
     async def oversee(
         self,
         work: Sequence[Coroutine[Any, Any, None]],

@@ -10,6 +10,10 @@ from data import prices
 from data.prices import Price
 from providers.provider import Provider
 from providers.registry import nearest
+from scenarios.scenario import Scenario
+
+LONG = 100_000
+"""Tokens of a prompt above which it is not sent without a budget."""
 
 
 def price_of_each(
@@ -52,6 +56,22 @@ def nusd(value: object, where: str) -> int | None:
     if isinstance(value, bool) or not usd.is_finite() or not 0 < usd < 10**9:
         raise JobError(f"{where}: {value!r} is no amount; give USD above 0, such as 5")
     return int(usd.scaleb(9))
+
+
+def refuse_unbudgeted(
+    scenarios: Iterable[Scenario], listed: Mapping[str, Price], budget_nusd: int | None
+) -> None:
+    """Refuse very long prompts that cost money and that no budget would end."""
+    if budget_nusd is not None or not listed:
+        return
+    for scenario in scenarios:
+        longest = max(scenario.sizes, default=0)
+        if longest > LONG:
+            raise JobError(
+                f"scenario {scenario.name!r} has prompts of {longest:,} tokens, and no "
+                "budget ends them: give --budget (--dry-run says what they may cost), "
+                "or override its sizes"
+            )
 
 
 def refuse_unpriced(providers: Iterable[Provider], listed: Mapping[str, Price]) -> None:

@@ -12,6 +12,7 @@ from compare.run.mistakes import JobError
 from data.prices import Price
 from providers.provider import Provider, without_credentials
 from providers.secret import redact
+from scenarios import load as loads
 from scenarios import scenario as scenes
 from scenarios.load import Load
 from scenarios.scenario import Scenario
@@ -25,7 +26,7 @@ def redacted(job: Job, salt: str) -> dict[str, Any]:
     return {
         "providers": [_public(provider) for provider in job.providers],
         "scenarios": [_reference(scene) for scene in job.scenarios],
-        "load": msgspec.to_builtins(job.load),
+        "load": loads.kept(job.load),
         "connection": "cold" if job.cold else "warm",
         "workers": job.workers,
         "deadlines": dict(job.deadlines),

@@ -148,6 +148,11 @@ def spent_nusd(run: Run, past: Past) -> int:
 def _refuse_kind(record: RunRow, where: str) -> None:
     if record.status == "running":
         raise JobError(f"{where}: still going; there is nothing to resume")
+    if record.kind == "sweep":
+        raise JobError(
+            f"{where}: a sweep cannot be resumed: which load comes next hangs on the "
+            "last one as a whole; start another sweep"
+        )
     if record.kind != "run":
         raise JobError(
             f"{where}: a {record.kind} cannot be resumed, only what h2h run began; "

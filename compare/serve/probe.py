@@ -27,6 +27,7 @@ def probing(job: Job) -> Job:
         warmup=0,
         ramp=0.0,
         unpaired=False,
+        sweep=False,
     )
     return msgspec.structs.replace(job, load=load, cold=job.cold or job.cold_probe)
 

@@ -12,6 +12,7 @@ from compare.show import (
     boxes,
     cache,
     calendar,
+    ctxgrid,
     curves,
     findings,
     forest,
@@ -153,6 +154,15 @@ KINDS: dict[str, Kind] = {
             "lengths, from 11 answers, with its 95 % interval",
         group="step",
         lacks=prompts.lacks_lengths,
+    ),
+    "ctx-grid": Kind(
+        title="What is found in long prompts",
+        says="the share of right answers by depth and length of the prompt",
+        paint=ctxgrid.ctx_grid,
+        height=ctxgrid.ctx_grid_height,
+        note="right / checked answers, and the 95 % interval of their share (Wilson) · "
+        "darker: more of them right · -: not asked",
+        lacks=ctxgrid.lacks_ladder,
     ),
     "raster": Kind(
         title="Token by token",

@@ -21,6 +21,8 @@ from compare.show.letters import spelt
 from compare.show.words import labels, names_in
 from data.prices import Price
 from data.row import RunRow
+from scenarios.load import Load, steps
+from scenarios.request import ScenarioError
 
 NAMES = 26
 MOST = 12
@@ -95,13 +97,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def prices(self) -> dict[str, Price]:
         """Return the prices that the run was charged by, by host."""
-        listed = msgspec.json.decode(self.run.prices or "{}")
-        found = {}
-        for host, price in listed.items():
-            # A file from elsewhere may hold anything: what is no price is none.
-            with suppress(msgspec.ValidationError):
-                found[host] = msgspec.convert(price, Price)
-        return found
+        return prices_of(self.run)
 
     @cached_property
     def steps(self) -> dict[int | None, Step]:
@@ -133,6 +129,17 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return found
 
 
+def prices_of(run: RunRow) -> dict[str, Price]:
+    """Return the prices that a run was charged by, by host."""
+    listed = msgspec.json.decode(run.prices or "{}")
+    found = {}
+    for host, price in listed.items():
+        # A file from elsewhere may hold anything: what is no price is none.
+        with suppress(msgspec.ValidationError):
+            found[host] = msgspec.convert(price, Price)
+    return found
+
+
 def subject(
     found: Judged, comparison: Comparison | None = None, *, refused: str = ""
 ) -> Subject:
@@ -151,12 +158,24 @@ def subject(
 
 
 def _asked(load: dict[str, object]) -> list[Step]:
+    if load.get("sweep"):
+        load = _swept(load)
     rates = [Step(f"{n:g} blocks/s", n, "blocks/s") for n in _many(load.get("rates"))]
     slots = [
         Step(f"concurrency {n:g}", n, "concurrency")
         for n in _many(load.get("concurrencies"))
     ]
     return max(rates, slots, key=len)
+
+
+def _swept(load: dict[str, object]) -> dict[str, object]:
+    """Return a sweep's load with all that it may have tried in place of its ends."""
+    try:
+        found = steps(msgspec.convert(load, Load))
+    except (msgspec.ValidationError, ScenarioError):
+        return {}  # a file from elsewhere may hold anything
+    key = "rates" if load.get("rates") else "concurrencies"
+    return {key: [s.concurrency if s.rate is None else s.rate for s in found]}
 
 
 def _many(given: Any) -> list[float]:

@@ -7,6 +7,7 @@ from providers.provider import ProviderError
 from providers.simulator.faults import FAULTS
 from providers.simulator.profile import PROFILES
 from providers.simulator.serve import serve
+from scenarios.request import ScenarioError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,9 +26,13 @@ def main(arguments: list[str] | None = None) -> int:
             ttft_ms=given.ttft_ms,
             gap_ms=given.gap_ms,
             tokens=given.tokens,
+            cache_ttl_s=given.cache_ttl_s,
+            skill=given.skill,
+            answers=[name for name in given.answers.split(",") if name],
+            answers_seed=given.answers_seed,
             until_stdin_closes=given.until_stdin_closes,
         )
-    except (ProviderError, OSError, OverflowError) as error:
+    except (ProviderError, ScenarioError, OSError, OverflowError) as error:
         parser.error(str(error))
     return 0
 
@@ -55,6 +60,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--ttft-ms", type=float, help="median time to first token")
     parser.add_argument("--gap-ms", type=float, help="median time between tokens")
     parser.add_argument("--tokens", type=int, help="median length of an answer")
+    parser.add_argument(
+        "--cache-ttl-s", type=float, help="how long a prompt is kept unused"
+    )
+    parser.add_argument(
+        "--skill", default="", help="how able and honest, such as right=0.8,leaks=0.1"
+    )
+    parser.add_argument(
+        "--answers", default="", metavar="NAME[,NAME]", help="scenarios that are known"
+    )
+    parser.add_argument(
+        "--answers-seed", type=int, default=0, help="seed of the run that asks them"
+    )
     parser.add_argument(
         "--until-stdin-closes",
         action="store_true",

@@ -14,6 +14,7 @@ from providers.simulator.asked import Asked
 from providers.simulator.profile import Profile
 from providers.simulator.prose import drawn_count, prose, tokens_of
 from providers.simulator.values import object_for, quoted_strings, source_of
+from scenarios.key import Reply
 
 SINGLE_WORD = re.compile(r'single word "([^"]+)"', re.IGNORECASE)
 REPEAT = re.compile(r'repeat "([^"]+)"', re.IGNORECASE)
@@ -23,12 +24,16 @@ EFFORT_SCALE = {"low": 0.5, "medium": 0.75, "xhigh": 2.0, "max": 2.0}
 
 
 class Piece(msgspec.Struct, frozen=True, kw_only=True):
-    """What one event carries. `tool` names the function in a call's first piece."""
+    """What one event carries. `tool` names the function in a call's first piece.
+
+    `call` numbers the calls of an answer from 0.
+    """
 
     kind: Kind
     text: str
     tokens: int = 1
     tool: str | None = None
+    call: int = 0
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,25 +57,34 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         return "".join(piece.text for piece in self.pieces if piece.kind is kind)
 
     @property
-    def tool(self) -> str | None:
-        """Return the name of the function that is called, None for no call."""
-        return next((piece.tool for piece in self.pieces if piece.tool), None)
+    def calls(self) -> list[tuple[str, str]]:
+        """Return the name and the arguments of each function that is called."""
+        made: list[tuple[str, str]] = []
+        for piece in self.pieces:
+            if piece.tool:
+                made.append((piece.tool, ""))
+            if piece.kind is Kind.TOOL:
+                name, arguments = made[-1]
+                made[-1] = name, arguments + piece.text
+        return made
 
 
-def compose(asked: Asked, profile: Profile, rng: Random) -> Answer:
-    """Return the answer to a request, within its `max_tokens`.
+def compose(
+    asked: Asked,
+    profile: Profile,
+    rng: Random,
+    reply: Reply | None = None,
+    most: int | None = None,
+) -> Answer:
+    """Return the answer to a request, within its `max_tokens` and `most`, if any.
 
-    A tool to call comes before a response format, and that before plain text.
+    It says `reply`; without one a tool to call comes before a response format, and
+    that before plain text.
     """
-    pieces = _thought(asked, profile, rng)
-    tool = _tool_to_call(asked.body)
-    if tool is not None:
-        pieces += _called(tool, asked, profile, rng)
-    else:
-        text = _json(asked, rng) or _prose(asked, profile, rng)
-        pieces += _pieces(Kind.CONTENT, _stopped(text, asked.body.get("stop")))
-    kept = _within(asked.max_tokens, pieces)
-    natural = "stop" if tool is None else "tool_calls"
+    limits = [limit for limit in (asked.max_tokens, most) if limit is not None]
+    pieces = _thought(asked, profile, rng) + _said(asked, profile, rng, reply)
+    kept = _within(min(limits, default=None), pieces)
+    natural = "tool_calls" if any(piece.tool for piece in pieces) else "stop"
     return Answer(pieces=kept, finish=natural if len(kept) == len(pieces) else "length")
 
 
@@ -82,13 +96,32 @@ def grouped(pieces: list[Piece], size: int) -> list[Piece]:
     for piece in pieces:
         last = merged[-1] if merged else None
         fits = last is not None and last.tokens + piece.tokens <= size
-        if last is not None and fits and last.kind is piece.kind:
+        alike = last is not None and (last.kind, last.call) == (piece.kind, piece.call)
+        if last is not None and fits and alike:
             merged[-1] = msgspec.structs.replace(
                 last, text=last.text + piece.text, tokens=last.tokens + piece.tokens
             )
         else:
             merged.append(piece)
     return merged
+
+
+def _said(
+    asked: Asked, profile: Profile, rng: Random, reply: Reply | None
+) -> list[Piece]:
+    if reply is not None and reply.calls:
+        return [
+            piece
+            for n, (name, arguments) in enumerate(reply.calls)
+            for piece in _called(name, arguments, n, asked, profile)
+        ]
+    if reply is None and (tool := _tool_to_call(asked.body)) is not None:
+        return _called(tool["name"], _arguments(tool, asked, rng), 0, asked, profile)
+    if reply is not None:
+        text = reply.content
+    else:
+        text = _json(asked, rng) or _prose(asked, profile, rng)
+    return _pieces(Kind.CONTENT, _stopped(text, asked.body.get("stop")))
 
 
 def _pieces(kind: Kind, text: str) -> list[Piece]:
@@ -143,23 +176,27 @@ def _tool_to_call(body: dict[str, Any]) -> dict[str, Any] | None:
     return next(iter(named or functions), None)
 
 
-def _called(
-    tool: dict[str, Any], asked: Asked, profile: Profile, rng: Random
-) -> list[Piece]:
+def _arguments(tool: dict[str, Any], asked: Asked, rng: Random) -> str:
     schema = tool.get("parameters")
     source = source_of(asked.last_user, rng)
     arguments = object_for(schema if isinstance(schema, dict) else {}, source)
-    words = tokens_of(json.dumps(arguments, ensure_ascii=False))
+    return json.dumps(arguments, ensure_ascii=False)
+
+
+def _called(
+    name: str, arguments: str, call: int, asked: Asked, profile: Profile
+) -> list[Piece]:
+    words = tokens_of(arguments)
+    first = Piece(kind=Kind.TOOL, text="", tool=name, call=call)
     key = profile.tool_stream_key
     if key is not None and not asked.body.get(key):
-        text = "".join(words)
-        n_tokens = 1 + len(words)
-        return [Piece(kind=Kind.TOOL, text=text, tokens=n_tokens, tool=tool["name"])]
+        whole = "".join(words)
+        return [msgspec.structs.replace(first, text=whole, tokens=1 + len(words))]
     third = -(-len(words) // 3)
     return [
-        Piece(kind=Kind.TOOL, text="", tool=tool["name"]),
+        first,
         *(
-            Piece(kind=Kind.TOOL, text="".join(part), tokens=len(part))
+            Piece(kind=Kind.TOOL, text="".join(part), tokens=len(part), call=call)
             for start in range(0, len(words), third)
             if (part := words[start : start + third])
         ),

@@ -26,7 +26,9 @@ from providers.simulator.script import (
     streamed,
     whole,
 )
+from providers.simulator.skill import Skill, cut, replied
 from providers.simulator.truth import Witness
+from scenarios.key import Key
 
 
 class Director:
@@ -40,14 +42,21 @@ class Director:
         ills: Ills,
         key: str | None = None,
         models: tuple[str, ...] | None = None,
+        skill: Skill | None = None,
+        answers: Key | None = None,
     ) -> None:
-        """Start with an empty cache. None: any key, or none; any model."""
+        """Start with empty caches. None: any key, or none; any model; no answers."""
         self.profile = profile
         self.models = models
         self._seed = seed
         self._ills = ills
         self._key = key
-        self._cache = PrefixCache(profile.cache_ttl_s)
+        self._skill = skill or Skill()
+        self._answers = answers
+        self._caches = [
+            PrefixCache(profile.cache_ttl_s) for _ in range(self._skill.replicas)
+        ]
+        self._lots = Random(f"{seed}:{profile.name}:replicas")
         self._times_asked: Counter[str] = Counter()
 
     def script(
@@ -113,8 +122,14 @@ class Director:
         """Return the response of a request that the model gets to work on."""
         profile, fault = self.profile, witness.fault
         rng = Random(f"{self._seed}:{profile.name}:{digest}")
-        answer = compose(asked, profile, rng)
-        counts = self._counted(asked, answer)
+        read = cut(asked, self._skill)
+        reply = None
+        if self._answers is not None:
+            # Lots of its own: what is asked otherwise, or said, moves no other draw.
+            lots = Random(f"{self._seed}:{profile.name}:{digest}:skill")
+            reply = replied(read, self._answers, self._skill, lots)
+        answer = compose(asked, profile, rng, reply, self._skill.max_tokens)
+        counts = self._counted(read, answer)
         load = load_factor(profile, in_flight)
         times = token_times(
             profile,
@@ -177,13 +192,15 @@ class Director:
 
     def _counted(self, asked: Asked, answer: Answer) -> Counts:
         chain = block_chain(asked.model, asked.words)
-        cached = self._cache.cached_tokens(chain)
-        self._cache.remember(chain)
+        cache = self._lots.choice(self._caches)
+        cached = cache.cached_tokens(chain)
+        cache.remember(chain)
+        stated, added = self._skill.inflation, self._skill.system_tokens
         return Counts(
-            prompt=asked.prompt_tokens,
-            cached=cached,
-            completion=answer.tokens,
-            reasoning=answer.reasoning_tokens,
+            prompt=max(1, round((asked.prompt_tokens + added) * stated)),
+            cached=round(cached * stated),
+            completion=round(answer.tokens * stated),
+            reasoning=round(answer.reasoning_tokens * stated),
         )
 
     def _new_id(self, digest: str, index: int) -> str:

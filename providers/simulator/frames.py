@@ -30,7 +30,7 @@ class Frames:
         self._close = b',"usage":null}\n\n' if null_usage else b"}\n\n"
         self._tail = b"}," + self._finish(None) + b"}]" + self._close
         self._said = _said(profile)
-        self._call_id = envelope["id"][-24:].encode()
+        self._response_id: str = envelope["id"]
 
     def role(self) -> bytes:
         """Return the chunk that only says who speaks."""
@@ -44,7 +44,7 @@ class Frames:
         if piece.kind is Kind.REASONING:
             fields = b",".join(a + text + b for a, b in self._said[1])
             return self._head + fields + self._tail
-        return self._head + self._tool(piece.tool, text) + self._tail
+        return self._head + self._tool(piece, text) + self._tail
 
     def end(self, finish: str, usage: dict[str, Any] | None) -> bytes:
         """Return the finish chunk and, where this host has one, the usage chunk.
@@ -80,18 +80,19 @@ class Frames:
         )
         return b'"logprobs":null,"finish_reason":' + said + native
 
-    def _tool(self, name: str | None, arguments: bytes) -> bytes:
-        role = b'"role":"assistant","content":null,' if name else b""
-        named = (
-            b'"id":"call_' + self._call_id + b'","type":"function","function":{"name":'
-            + encode(name) + b","
-            if name
-            else b'"function":{'
-        )  # fmt: skip
-        call = (
-            b'"tool_calls":[{"index":0,' + named + b'"arguments":' + arguments + b"}}]"
-        )
-        return role + call
+    def _tool(self, piece: Piece, arguments: bytes) -> bytes:
+        role = b'"role":"assistant","content":null,' if piece.tool else b""
+        named = b'"function":{'
+        if piece.tool:
+            id_ = encode(_call_id(self._response_id, piece.call))
+            named = b'"id":' + id_ + b',"type":"function","function":{"name":'
+            named += encode(piece.tool) + b","
+        place = b'"tool_calls":[{"index":' + encode(piece.call) + b","
+        return role + place + named + b'"arguments":' + arguments + b"}}]"
+
+
+def _call_id(response_id: str, call: int) -> str:
+    return f"call_{response_id[-24:]}" + (f"_{call}" if call else "")
 
 
 def _said(profile: Profile) -> tuple[bytes, list[tuple[bytes, bytes]]]:
@@ -114,16 +115,20 @@ def whole_answer(
 ) -> bytes:
     """Return the JSON body of an answer that is not streamed."""
     message: dict[str, Any] = {"role": "assistant"}
-    message["content"] = answer.text(Kind.CONTENT) if answer.tool is None else None
+    message["content"] = None if answer.calls else answer.text(Kind.CONTENT)
     thought = answer.text(Kind.REASONING)
     for field in profile.reasoning_fields if thought else ():
         detail = {"type": "reasoning.text", "text": thought, "format": "unknown"}
         message[field] = [detail] if field == "reasoning_details" else thought
-    if answer.tool is not None:
-        called = {"name": answer.tool, "arguments": answer.text(Kind.TOOL)}
-        id_ = f"call_{envelope['id'][-24:]}"
+    if answer.calls:
         message["tool_calls"] = [
-            {"index": 0, "id": id_, "type": "function", "function": called}
+            {
+                "index": n,
+                "id": _call_id(envelope["id"], n),
+                "type": "function",
+                "function": {"name": name, "arguments": arguments},
+            }
+            for n, (name, arguments) in enumerate(answer.calls)
         ]
     choice: dict[str, Any] = {"index": 0, "message": message, "logprobs": None}
     choice["finish_reason"] = answer.finish

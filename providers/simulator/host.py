@@ -16,7 +16,9 @@ from providers.simulator.faults import Ills
 from providers.simulator.frames import encode
 from providers.simulator.profile import Profile, dialled, profile_named
 from providers.simulator.script import Script
+from providers.simulator.skill import Skill
 from providers.simulator.truth import TruthLog, TruthRow, Witness
+from scenarios.key import Key
 
 LOOPBACK = "127.0.0.1"
 MAX_BODY_BYTES = 256 << 20
@@ -33,7 +35,8 @@ class SimulatedHost:
     as the client stays. With a `key` requests must carry it as their bearer token;
     with `models` no other model is served. `port` 0 means any free one. The dials
     ttft_ms, gap_ms, tokens, reasoning_tokens and cache_ttl_s replace the profile's
-    medians. Raises ProviderError on a name or a value that makes no sense, and
+    medians. Questions of `answers` are answered as `skill` allows, others as they
+    come. Raises ProviderError on a name or a value that makes no sense, and
     OSError on entering when the port or the truth file cannot be had.
     """
 
@@ -55,6 +58,8 @@ class SimulatedHost:
         tokens: int | None = None,
         reasoning_tokens: int | None = None,
         cache_ttl_s: float | None = None,
+        skill: Skill | None = None,
+        answers: Key | None = None,
     ) -> None:
         """Set the host up; nothing listens until it is entered."""
         self.profile = dialled(
@@ -67,7 +72,13 @@ class SimulatedHost:
         )
         ills = Ills(fault=fault, share=fault_share, after=fault_after)
         self._director = Director(
-            self.profile, seed=seed, ills=ills, key=key, models=models
+            self.profile,
+            seed=seed,
+            ills=ills,
+            key=key,
+            models=models,
+            skill=skill,
+            answers=answers,
         )
         self._stall_s = stall_s
         self._port = port

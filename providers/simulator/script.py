@@ -87,7 +87,7 @@ def whole(
     A fault that strikes after some tokens strikes here after half of the body.
     """
     at = times[-1] + round(profile.tail_ms * MS)
-    kind = Kind.CONTENT if answer.tool is None else Kind.TOOL
+    kind = Kind.TOOL if answer.calls else Kind.CONTENT
     half = len(body) // 2 if fault in ENDINGS else 0
     early = min(fault_after, answer.tokens) if half else 0
     rest = Step(

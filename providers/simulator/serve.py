@@ -19,6 +19,9 @@ from providers.simulator.catalogue.index import find
 from providers.simulator.catalogue.words import GOOD, streaming
 from providers.simulator.host import SimulatedHost
 from providers.simulator.player import Asked, ByteHost, Play
+from providers.simulator.skill import read_skill
+from scenarios.key import Key
+from scenarios.scenario import load
 
 Announce = Callable[[str, str], None]
 
@@ -35,6 +38,10 @@ def serve(
     ttft_ms: float | None = None,
     gap_ms: float | None = None,
     tokens: int | None = None,
+    cache_ttl_s: float | None = None,
+    skill: str = "",
+    answers: Sequence[str] = (),
+    answers_seed: int = 0,
     until_stdin_closes: bool = False,
     announce: Announce | None = None,
 ) -> None:
@@ -43,9 +50,13 @@ def serve(
     The first listens on `port`, the others on free ports; 0 means any free one. Once
     all listen, `announce` is told each profile and base URL; by default it writes a
     line of JSON to standard output. With `until_stdin_closes` the end of standard
-    input ends it as well, so that a parent's death does. Raises ProviderError on a
-    wrong name or dial, OSError when a port or the truth file cannot be had.
+    input ends it as well, so that a parent's death does. `skill` is as in `read_skill`;
+    `answers` are the scenarios that the hosts know the answers to, with the values that
+    a run of `answers_seed` draws. Raises ProviderError on a wrong name or dial,
+    ScenarioError on a wrong scenario, OSError when a port or the truth file cannot be
+    had.
     """
+    key = Key(map(load, answers), answers_seed) if answers else None
     hosts = [
         SimulatedHost(
             profile,
@@ -58,6 +69,9 @@ def serve(
             ttft_ms=ttft_ms,
             gap_ms=gap_ms,
             tokens=tokens,
+            cache_ttl_s=cache_ttl_s,
+            skill=read_skill(skill),
+            answers=key,
         )
         for nth, profile in enumerate(profiles)
     ]

@@ -23,9 +23,10 @@ def spawn(
     """Run simulated hosts in a subprocess; yield the base URL of each profile.
 
     The dials are the options of `python -m providers.simulator`, with underscores:
-    port, seed, fault, fault_share, fault_after, truth, ttft_ms, gap_ms, tokens; None
-    leaves one out. The hosts end with the block, and with this process. Raises
-    ProviderError when a profile is unknown or named twice, or the hosts do not start.
+    port, seed, fault, fault_share, fault_after, truth, ttft_ms, gap_ms, tokens,
+    cache_ttl_s, skill, answers, answers_seed; None leaves one out. The hosts end with
+    the block, and with this process. Raises ProviderError when a profile is unknown or
+    named twice, or the hosts do not start.
     """
     for profile in profiles:
         profile_named(profile)
