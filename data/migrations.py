@@ -237,6 +237,14 @@ def m003(db: Database) -> None:
     db.execute("ALTER TABLE checks ADD COLUMN answer TEXT")
 
 
+@migrations()
+def m004(db: Database) -> None:
+    """Let a row tell equal answers, and how its tool calls were made."""
+    db.execute("ALTER TABLE requests ADD COLUMN answer_sha256 TEXT")
+    db.execute("ALTER TABLE requests ADD COLUMN n_tool_calls INTEGER")
+    db.execute("ALTER TABLE requests ADD COLUMN n_tool_calls_fit INTEGER")
+
+
 def upgrade(conn: sqlite3.Connection, path: Path) -> None:
     """Bring an empty database or one of ours to the newest schema, or change nothing.
 

@@ -1,26 +1,19 @@
-"""What a scenario holds, and the rules that it must keep to make sense."""
+"""What a scenario holds."""
 
-import hashlib
-import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Final
 
 import msgspec
 
-from scenarios.checks import Check, tools_of
+from scenarios.agent import Agent
+from scenarios.checks import Check
 from scenarios.code import Code
-from scenarios.form import nearest
-from scenarios.prompts import places
 from scenarios.request import Effort, Message, ScenarioError
 
 BOTH: Final = {".stream": True, ".whole": False}
 """How the ids of a question end that is asked both ways, and whether it is streamed."""
-
-ROLES: Final = ("system", "developer", "user", "assistant", "tool")
-
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 Positive = Annotated[int, msgspec.Meta(ge=1, le=10**9)]
 Tokens = Annotated[int, msgspec.Meta(ge=1, le=10**7)]
@@ -118,6 +111,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     request: Ask = Ask()
     prompt: Prompt = Prompt()
     session: Turns | None = None
+    agent: Agent | None = None
     deadlines: Deadlines = Deadlines()
     cases: tuple[Case, ...] = (Case(id="1"),)
     checks: tuple[Check, ...] = ()
@@ -131,44 +125,20 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def turns(self) -> int:
-        """Return how many requests one session makes: 1 without a [session]."""
+        """Return how many requests one session makes: 1 without any."""
+        if self.agent:
+            return self.agent.turns
         return len(self.session.turns) if self.session else 1
+
+    @property
+    def whole(self) -> bool:
+        """Tell whether sessions are judged whole, and not turn by turn."""
+        return self.agent is not None
 
     @cached_property
     def by_id(self) -> dict[str, Case]:
         """Return the cases by their ids."""
         return {case.id: case for case in self.cases}
-
-
-def sealed(scenario: Scenario, where: str) -> Scenario:
-    """Return the scenario with its digest; raise ScenarioError if it makes no sense.
-
-    The digest is of all that decides what is sent and checked, so a comment in the
-    file does not change it and an override does.
-    """
-    for fault in _faults(scenario):
-        raise ScenarioError(f"{where}: {fault}")
-    cases = tuple(
-        msgspec.structs.replace(case, good=None, bad=()) for case in scenario.cases
-    )
-    bare = msgspec.structs.replace(
-        scenario, digest="", source="", description="", changes={}, cases=cases
-    )
-    digest = hashlib.sha256(msgspec.json.encode(bare, order="sorted")).hexdigest()
-    return msgspec.structs.replace(scenario, digest=digest)
-
-
-def case_faults(scenario: Scenario, case: Case) -> Iterator[str]:
-    """Yield what is wrong with one case of a scenario, each with its remedy."""
-    yield from _source_faults(scenario, case)
-    wanted = used_names(scenario, case) - {"text"}
-    if files_of(case):
-        wanted.discard("files")
-    for name in sorted(wanted - case.values.keys() - case.draw.keys()):
-        yield f"no value for {{{name}}}; add it to values, or write {{{{{name}}}}}"
-    for name in sorted(case.values.keys() - wanted):
-        yield f"values.{name} is used nowhere; {nearest(name, wanted or {'no values'})}"
-    yield from _tool_faults(scenario, case)
 
 
 def files_of(case: Case) -> Mapping[str, str]:
@@ -202,97 +172,3 @@ def checks_of(scenario: Scenario, case_id: str) -> tuple[Check, ...]:
         name = check.name if n == 1 else f"{check.name}-{n}"
         named.append(msgspec.structs.replace(check, name=name))
     return tuple(named)
-
-
-def _faults(scenario: Scenario) -> Iterator[str]:
-    if not _NAME.fullmatch(scenario.name):
-        yield f"{scenario.name!r} is no name; use up to 80 letters, digits, . _ -"
-    yield from _session_faults(scenario)
-    yield from _text_faults(scenario)
-    seen: set[str] = set()
-    for case in scenario.cases:
-        if case.id in seen:
-            yield f"two cases have the id {case.id!r}; ids must differ"
-        seen.add(case.id)
-        for fault in case_faults(scenario, case):
-            yield f"case {case.id!r}: {fault}"
-
-
-def _session_faults(scenario: Scenario) -> Iterator[str]:
-    session = scenario.session
-    if session is None:
-        return
-    if scenario.prompt.user is not None:
-        yield "prompt.user and session.turns exclude each other; drop prompt.user"
-    if session.answers is not None and len(session.answers) != scenario.turns - 1:
-        yield (
-            f"session.answers holds {len(session.answers)} texts, not"
-            f" {scenario.turns - 1}: one between each turn and the next"
-        )
-
-
-def _text_faults(scenario: Scenario) -> Iterator[str]:
-    used = any("text" in used_names(scenario, case) for case in scenario.cases)
-    if used and scenario.prompt.tokens is None:
-        yield "{text} stands in the prompt; set prompt.tokens to its length"
-    if not used and scenario.prompt.tokens is not None:
-        yield "prompt.tokens is set, but {text} stands nowhere; put it in the prompt"
-
-
-def _source_faults(scenario: Scenario, case: Case) -> Iterator[str]:
-    own = [key for key in ("user", "messages") if getattr(case, key) is not None]
-    if len(own) > 1:
-        yield "user and messages exclude each other; drop one"
-    if own and scenario.session:
-        yield f"{own[0]} and session.turns exclude each other; drop one"
-    if case.messages is not None:
-        if scenario.prompt.system is not None:
-            yield "messages go out as they stand; move prompt.system into them"
-        yield from _message_faults(case.messages)
-    elif not (own or scenario.session or scenario.prompt.user is not None):
-        yield "nothing to ask; set prompt.user, or user or messages of the case"
-
-
-def _message_faults(messages: tuple[Message, ...]) -> Iterator[str]:
-    if not messages:
-        yield "messages is empty; write at least one"
-    for i, message in enumerate(messages):
-        role = message.get("role")
-        if role not in ROLES:
-            yield f"messages[{i}].role is {role!r}; {nearest(str(role), ROLES)}"
-        if not isinstance(message.get("content"), str | list | None):
-            yield f"messages[{i}].content must be a text or a list of parts"
-        elif not message.get("content") and not message.get("tool_calls"):
-            yield f"messages[{i}].content is missing; write it"
-    if messages and messages[0].get("content") is None:
-        yield "messages[0] has no content; a prompt cannot start with a tool call"
-
-
-def _tool_faults(scenario: Scenario, case: Case) -> Iterator[str]:
-    tools = case.tools if case.tools is not None else scenario.request.tools or ()
-    names = []
-    for i, tool in enumerate(tools):
-        function = tool.get("function")
-        name = function.get("name") if isinstance(function, dict) else None
-        if not isinstance(name, str):
-            yield f"tools[{i}] has no function.name; write it as the chat API does"
-        names.append(str(name))
-    if scenario.request.tool_choice is not None and not tools:
-        yield "request.tool_choice is set without tools; add request.tools"
-    for check in (*scenario.checks, *case.checks):
-        for word in tools_of(check):
-            if word not in names:
-                remedy = nearest(word, names) if names else "add request.tools"
-                yield f"a check expects the tool {word!r}; {remedy}"
-
-
-def used_names(scenario: Scenario, case: Case) -> set[str]:
-    """Return the placeholders that stand in the templates of a case."""
-    if case.messages is not None:
-        return set()
-    prompt, session = scenario.prompt, scenario.session
-    user = prompt.user if case.user is None else case.user
-    templates = [prompt.system, user]
-    if session:
-        templates += [*session.turns, *(session.answers or ())]
-    return {name for template in templates if template for name in places(template)}

@@ -9,6 +9,7 @@ from typing import Final, Literal, TypeVar
 import msgspec
 
 from scenarios import checks, draw
+from scenarios.agent import Agent
 from scenarios.checks import Check
 from scenarios.content import (
     BOTH,
@@ -21,12 +22,11 @@ from scenarios.content import (
     Scenario,
     Table,
     Turns,
-    case_faults,
     checks_of,
-    sealed,
 )
 from scenarios.form import durations, file_text, nearest, refuse_unknown, shaped
 from scenarios.request import Message, ScenarioError
+from scenarios.sound import case_faults, sealed
 
 __all__ = ["Scenario", "checks_of", "library", "load", "override"]
 
@@ -48,6 +48,7 @@ class _File(msgspec.Struct, frozen=True, kw_only=True):
     request: Table = {}
     prompt: Table = {}
     session: Table | None = None
+    agent: Table | None = None
     deadlines: Table = {}
     case: list[Table] = []
     check: list[Table] = []
@@ -134,6 +135,7 @@ def override(scenario: Scenario, **changes: object) -> Scenario:
                 where,
             ),
             session=_gapped(scenario, changes, where),
+            agent=_thinking(scenario, changes, where),
             deadlines=_limited(scenario, changes, where),
             cases=tuple(_without(case, asked) for case in scenario.cases),
             changes={**scenario.changes, **changes},
@@ -166,6 +168,9 @@ def _from_toml(text: str, path: Path) -> Scenario:
         request=shaped(file.request, Ask, f"{path}: request"),
         prompt=shaped(file.prompt, Prompt, f"{path}: prompt"),
         session=None if session is None else shaped(session, Turns, f"{path}: session"),
+        agent=None
+        if file.agent is None
+        else shaped(file.agent, Agent, f"{path}: agent"),
         deadlines=shaped(limits, Deadlines, f"{path}: deadlines"),
         cases=tuple(cases) or (Case(id="1"),),
         checks=_compiled(file.check, f"{path}: check"),
@@ -264,12 +269,21 @@ def _changed(record: T, changes: Mapping[str, object], where: str) -> T:
 
 
 def _gapped(scenario: Scenario, changes: Table, where: str) -> Turns | None:
-    if "gap" not in changes:
+    if "gap" not in changes or scenario.agent:
         return scenario.session
     if scenario.session is None:
-        raise ScenarioError(f"{where}: gap is for a scenario with a [session]")
+        raise ScenarioError(
+            f"{where}: gap is for a scenario with a [session] or an [agent]"
+        )
     gap = durations({"gap": changes["gap"]}, ["gap"], where)
     return _changed(scenario.session, gap, where)
+
+
+def _thinking(scenario: Scenario, changes: Table, where: str) -> Agent | None:
+    if "gap" not in changes or scenario.agent is None:
+        return scenario.agent
+    gap = durations({"gap": changes["gap"]}, ["gap"], where)["gap"]
+    return _changed(scenario.agent, {"think": (gap,)}, where)
 
 
 def _limited(scenario: Scenario, changes: Table, where: str) -> Deadlines:

@@ -1,22 +1,27 @@
 """The requests that session number so-and-so of a scenario makes, turn by turn."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
+from scenarios import agent
+from scenarios.agent import about
 from scenarios.content import Case, Scenario, files_of
 from scenarios.prompts import fill, heading, nonce, text
 from scenarios.request import Message, Phase, Request
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """One sitting: the id of the case it asks, and one request a turn, in order."""
+    """One sitting: the id of the case it asks, and one request a turn, in order.
+
+    Those of an agent are made when they are come to, and once.
+    """
 
     case: str
-    requests: tuple[Request, ...]
+    requests: Iterable[Request]
 
 
 def case(
@@ -35,11 +40,21 @@ def case(
     values: dict[str, object] = {"files": _shown(files_of(chosen)), **chosen.values}
     if scenario.prompt.tokens:
         values["text"] = text(scenario.prompt.tokens, f"{seed}/{scenario.name}", index)
-    requests = (
-        _request(scenario, chosen, messages, words)
-        for messages in _turns(scenario, chosen, values)
-    )
-    return Session(case=chosen.id, requests=tuple(requests))
+    turns: Iterable[list[Message]] = _turns(scenario, chosen, values)
+    if scenario.agent:
+        (opening,) = turns
+        used = about(_sized(scenario, chosen, opening))
+        key = f"{seed}/{scenario.name}"
+        turns = agent.turns(scenario.agent, opening, used, key, index)
+    requests = (_request(scenario, chosen, messages, words) for messages in turns)
+    lazy = scenario.agent is not None
+    return Session(case=chosen.id, requests=requests if lazy else tuple(requests))
+
+
+def _sized(scenario: Scenario, chosen: Case, opening: list[Message]) -> str:
+    """Return what an opening shows besides the nonce, as JSON."""
+    tools = chosen.tools or scenario.request.tools or ()
+    return msgspec.json.encode([opening, tools]).decode()
 
 
 def _chosen(scenario: Scenario, index: int, seed: int) -> Case:

@@ -410,3 +410,21 @@ def test_a_forest_has_the_caveats_of_what_it_shows():
     ]
     assert mine.strip()
     assert line.endswith(f"[{mine.strip()}]")
+
+
+def test_turns_are_drawn_from_the_answers_of_each_turn():
+    found = [
+        timing(n, turn=None, ttft_ms=100.0 * (1 + n % 4), e2e_ms=900.0, cost_usd=0.01,
+               prompt_tokens=100, cached_tokens=90 if n % 4 else 0)
+        for n in range(48)
+    ]  # fmt: skip
+    subject = subject_of(found, run_row(("ourtoken",)))
+    turn = {row.seq: 1 + row.seq % 4 for row in found}
+    more = lambda names, _: iter([[list(turn), list(turn.values())]])  # noqa: E731
+    subject = msgspec.structs.replace(subject, more=more)
+    times, _, cost, hits = drawn("turns", subject)
+    _, medians = times.lines
+    assert list(medians.get_xdata()) == [1, 2, 3, 4]
+    assert list(medians.get_ydata()) == [100, 200, 300, 400]
+    assert list(hits.lines[0].get_ydata()) == [0, 0.9, 0.9, 0.9]
+    assert list(cost.lines[0].get_ydata()) == pytest.approx([0.01] * 4)

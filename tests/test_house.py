@@ -20,7 +20,8 @@ LOOKS_INTO = {
 # A module imports only what stands before it. A name stands for a whole sub-room.
 ORDER = {
     "scenarios": "request prompts form answer texts steps calls fences pages inside "
-    "sandbox code own checks content draw scenario proof session load plan",
+    "sandbox code own checks agent content sound draw scenario proof session load "
+    "blocks plan",
     "data": "row timeline prices migrations foreign lock statements spool opening "
     "store query ledger export",
     "providers": "outcome reply disguise secret provider usage sse dialect errors "
@@ -38,12 +39,12 @@ ORDER = {
     "measure tally attend letters lost worker fleet resume grade conduct claims "
     "selftest",
     "compare.judge": "tally kind frame stats sample summary blocks resample pair "
-    "estimate contrast accepted economy knee periods depth definitions comparable "
-    "caveats notes comparison stored threshold grammar evidence gates live lines "
-    "validity remarks",
-    "compare.show": "words cells tables verdicts others gates grids papers notebook "
-    "theme subject panel parts page placing boxes curves forest outcomes sweeps "
-    "prompts streams money cache times calendar kinds charts "
+    "estimate contrast accepted answers fidelity quality economy knee periods depth "
+    "definitions comparable caveats notes comparison stored marks threshold grammar "
+    "evidence gates live lines validity remarks",
+    "compare.show": "words cells quality tables verdicts others gates grids papers "
+    "notebook theme subject panel parts page placing boxes curves forest outcomes "
+    "sweeps prompts streams money passing turns cache times calendar kinds charts "
     "inline pictures jobfile sheets facts report",
     "compare.serve": "probe",
 }

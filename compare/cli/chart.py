@@ -53,8 +53,10 @@ def chart(
     prompt-length  TTFT by prompt            raster         token by token
     gaps           gaps and stalls           errors         what became of all
     cost-speed     the efficient hosts       cost-cache     break-even hit rates
-    accepted       per accepted answer       over-time      course of the run
-    hour-of-week   times and errors by hour  calendar       availability by day
+    accepted       per accepted answer       pass-rate      checks, with noise
+    quality-price  checks against price      turns          sessions by turn
+    over-time      course of the run         hour-of-week   by hour of the week
+    calendar       availability by day
     """  # noqa: D301 - click marks a block that is not wrapped with this character
     from compare.show.charts import KINDS
 

@@ -10,8 +10,8 @@ import msgspec
 
 from compare.judge.comparison import Batches, Judged
 from compare.judge.depth import COLUMNS as DEPTHS
-from compare.judge.frame import COLUMNS, read
-from compare.judge.kind import Asked
+from compare.judge.frame import COLUMNS, Frame, read
+from compare.judge.kind import Asked, Kind
 from data import query
 from data.row import RunRow
 
@@ -23,8 +23,9 @@ def load(db: Path, text: str) -> Judged:
     """
     with closing(query.open_reader(db)) as reader:
         run = query.run(reader, query.resolve(reader, text))
+        frame = read(query.columns(reader, run.run_id, COLUMNS))
         frame = msgspec.structs.replace(
-            read(query.columns(reader, run.run_id, COLUMNS)), breaks=_breaks(run)
+            frame, kinds=_kinds(frame, run), breaks=_breaks(run)
         )
         for segment in frame.segments:
             for host in frame.hosts_of(segment):
@@ -41,7 +42,25 @@ def load(db: Path, text: str) -> Judged:
         with closing(query.open_reader(db)) as again:
             yield from query.columns(again, run.run_id, names, span=span)
 
-    return Judged(run, frame, timelines, more)
+    def verdicts() -> list[query.Verdicts]:
+        with closing(query.open_reader(db)) as again:
+            return query.verdicts(again, run.run_id)
+
+    return Judged(run, frame, timelines, more, verdicts)
+
+
+def _kinds(frame: Frame, run: RunRow) -> tuple[Kind, ...]:
+    """Return the kinds of a run's rows: without turns where sessions are judged whole.
+
+    Which scenarios these are stands in `runs.scenarios`.
+    """
+    listed = json.loads(run.scenarios or "[]")
+    tables = [each for each in listed if isinstance(each, dict)]
+    whole = {each.get("name") for each in tables if each.get("whole")}
+    return tuple(
+        msgspec.structs.replace(kind, turn=None) if kind.scenario in whole else kind
+        for kind in frame.kinds
+    )
 
 
 def _breaks(run: RunRow) -> tuple[tuple[float, float], ...]:

@@ -86,7 +86,7 @@ class Sender:
         """
         for turn, block in enumerate(unit.blocks):
             if turn:
-                moment = self._clock.now() + int(unit.gap * NS)
+                moment = self._clock.now() + int(unit.pause(block) * NS)
                 due = None if due is None else moment
                 await self._brake.wait(moment if due is None else moment - AHEAD_NS)
                 if self._brake.on:
