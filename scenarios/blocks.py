@@ -114,6 +114,9 @@ def _asked(sitting: Sitting, hosts: int) -> Iterator[Arrival]:
             session=name if several else None,
             turn=turn + 1 if several else None,
             due=sitting.due if turn == 0 else None,
+            grown=scenario.loop.grown(turn + 1, request.max_tokens)
+            if scenario.loop
+            else 0,
         )
 
 

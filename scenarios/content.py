@@ -10,6 +10,7 @@ import msgspec
 from scenarios.agent import Agent
 from scenarios.checks import Check
 from scenarios.code import Code
+from scenarios.loop import Loop, Task
 from scenarios.request import Effort, Message, ScenarioError
 
 BOTH: Final = {".stream": True, ".whole": False}
@@ -75,7 +76,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
     `draw` says what each run draws of its seed (`scenarios.draw`). `good` is an answer
     that passes every check, each of `bad` one that does not: `h2h scenarios check`
-    holds the checks to them.
+    holds the checks to them. `task` is what a live loop works on.
     """
 
     id: str
@@ -90,6 +91,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     checks: tuple[Check, ...] = ()
     good: str | None = None
     bad: tuple[str, ...] = ()
+    task: Task | None = None
 
     @property
     def question(self) -> str:
@@ -112,6 +114,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     prompt: Prompt = Prompt()
     session: Turns | None = None
     agent: Agent | None = None
+    loop: Loop | None = None
     deadlines: Deadlines = Deadlines()
     cases: tuple[Case, ...] = (Case(id="1"),)
     checks: tuple[Check, ...] = ()
@@ -125,15 +128,17 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def turns(self) -> int:
-        """Return how many requests one session makes: 1 without any."""
+        """Return how many requests one session makes at most: 1 without any."""
         if self.agent:
             return self.agent.turns
+        if self.loop:
+            return self.loop.steps
         return len(self.session.turns) if self.session else 1
 
     @property
     def whole(self) -> bool:
         """Tell whether sessions are judged whole, and not turn by turn."""
-        return self.agent is not None
+        return self.agent is not None or self.loop is not None
 
     @cached_property
     def by_id(self) -> dict[str, Case]:

@@ -1,6 +1,5 @@
 """Scenarios by name or path: the built-in library, and the user's TOML and JSONL."""
 
-import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,9 +7,8 @@ from typing import Final, Literal, TypeVar
 
 import msgspec
 
-from scenarios import checks, draw
+from scenarios import draw
 from scenarios.agent import Agent
-from scenarios.checks import Check
 from scenarios.content import (
     BOTH,
     Ask,
@@ -25,8 +23,10 @@ from scenarios.content import (
     checks_of,
 )
 from scenarios.form import durations, file_text, nearest, refuse_unknown, shaped
+from scenarios.jsonl import compiled, from_jsonl, stem
+from scenarios.loop import Loop, Task
 from scenarios.request import Message, ScenarioError
-from scenarios.sound import case_faults, sealed
+from scenarios.sound import sealed
 
 __all__ = ["Scenario", "checks_of", "library", "load", "override"]
 
@@ -49,6 +49,7 @@ class _File(msgspec.Struct, frozen=True, kw_only=True):
     prompt: Table = {}
     session: Table | None = None
     agent: Table | None = None
+    loop: Table | None = None
     deadlines: Table = {}
     case: list[Table] = []
     check: list[Table] = []
@@ -67,15 +68,7 @@ class _CaseTable(msgspec.Struct, frozen=True, kw_only=True):
     check: list[Table] = []
     good: str | None = None
     bad: tuple[str, ...] = ()
-
-
-class _Line(msgspec.Struct, frozen=True, kw_only=True):
-    id: str | int | None = None
-    messages: tuple[Message, ...] | None = None
-    prompt: str | None = None
-    expected: str | None = None
-    max_tokens: Positive | None = None
-    tools: tuple[Table, ...] | None = None
+    task: Table | None = None
 
 
 def library() -> list[str]:
@@ -101,7 +94,7 @@ def load(name_or_path: str) -> Scenario:
             f"no scenario named {name_or_path!r}; {nearest(name_or_path, library())}"
             " (a file must end in .toml or .jsonl)"
         )
-    read = _from_jsonl if suffix == ".jsonl" else _from_toml
+    read = from_jsonl if suffix == ".jsonl" else _from_toml
     found = sealed(read(file_text(path), path), str(path))
     draw.refuse(found, str(path))
     return found
@@ -162,7 +155,7 @@ def _from_toml(text: str, path: Path) -> Scenario:
         for case in _both_ways(table.get("stream"), _case(table, i, path))
     ]
     return Scenario(
-        name=_stem(path) if file.name is None else file.name,
+        name=stem(path) if file.name is None else file.name,
         version=file.version,
         description=file.description,
         request=shaped(file.request, Ask, f"{path}: request"),
@@ -171,9 +164,10 @@ def _from_toml(text: str, path: Path) -> Scenario:
         agent=None
         if file.agent is None
         else shaped(file.agent, Agent, f"{path}: agent"),
+        loop=None if file.loop is None else shaped(file.loop, Loop, f"{path}: loop"),
         deadlines=shaped(limits, Deadlines, f"{path}: deadlines"),
         cases=tuple(cases) or (Case(id="1"),),
-        checks=_compiled(file.check, f"{path}: check"),
+        checks=compiled(file.check, f"{path}: check"),
         source=str(path),
     )
 
@@ -191,10 +185,18 @@ def _case(table: Table, i: int, path: Path) -> Case:
         stream=case.stream if isinstance(case.stream, bool) else None,
         tools=case.tools,
         response_format=case.response_format,
-        checks=_compiled(case.check, f"{where}.check"),
+        checks=compiled(case.check, f"{where}.check"),
         good=case.good,
         bad=case.bad,
+        task=None if case.task is None else _task(case.task, f"{where}.task"),
     )
+
+
+def _task(table: Table, where: str) -> Task:
+    task = shaped(table, Task, where)
+    for n, test in enumerate(task.tests):
+        test.refuse(f"{where}.tests[{n}]")
+    return task
 
 
 def _both_ways(stream: object, case: Case) -> list[Case]:
@@ -205,58 +207,6 @@ def _both_ways(stream: object, case: Case) -> list[Case]:
         msgspec.structs.replace(case, id=f"{case.id}{end}", stream=streamed)
         for end, streamed in BOTH.items()
     ]
-
-
-def _compiled(tables: list[Table], where: str) -> tuple[Check, ...]:
-    return tuple(
-        checks.compile(table, f"{where}[{i}]") for i, table in enumerate(tables)
-    )
-
-
-def _from_jsonl(text: str, path: Path) -> Scenario:
-    blank = Scenario(name=_stem(path), source=str(path))
-    cases: dict[str, Case] = {}
-    # Split at \n alone: JSON texts may hold U+2028 and its like as they are.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        case = _line(line, number, f"{path}:{number}")
-        for fault in case_faults(blank, case):
-            raise ScenarioError(f"{path}:{number}: {fault}")
-        if case.id in cases:
-            raise ScenarioError(f"{path}:{number}: id {case.id!r} stands twice")
-        cases[case.id] = case
-    if not cases:
-        raise ScenarioError(f"{path}: holds no case; write one JSON object a line")
-    return msgspec.structs.replace(blank, cases=tuple(cases.values()))
-
-
-def _line(line: str, number: int, where: str) -> Case:
-    try:
-        table = msgspec.json.decode(line)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise ScenarioError(f"{where}: not JSON: {error}") from None
-    asked = shaped(table, _Line, where, sep=": ")
-    if (asked.messages is None) == (asked.prompt is None):
-        raise ScenarioError(f"{where}: write either messages or prompt")
-    expected = []
-    if asked.expected is not None:
-        expected = [{"kind": "contains", "text": asked.expected}]
-    messages = asked.messages
-    if messages is None:
-        messages = ({"role": "user", "content": asked.prompt},)
-    return Case(
-        id=str(number if asked.id is None else asked.id),
-        messages=messages,
-        max_tokens=asked.max_tokens,
-        tools=asked.tools,
-        checks=_compiled(expected, f"{where}: expected"),
-    )
-
-
-def _stem(path: Path) -> str:
-    # Every file name makes a name: what may not stand in one becomes a hyphen.
-    return re.sub(r"[^A-Za-z0-9._-]", "-", path.stem).lstrip("._-")[:80] or "scenario"
 
 
 def _renamed(changes: Mapping[str, object], names: Mapping[str, str]) -> Table:

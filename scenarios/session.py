@@ -10,6 +10,7 @@ import msgspec
 from scenarios import agent
 from scenarios.agent import about
 from scenarios.content import Case, Scenario, files_of
+from scenarios.desk import TOOLS
 from scenarios.prompts import fill, heading, nonce, text
 from scenarios.request import Message, Phase, Request
 
@@ -17,7 +18,8 @@ from scenarios.request import Message, Phase, Request
 class Session(msgspec.Struct, frozen=True, kw_only=True):
     """One sitting: the id of the case it asks, and one request a turn, in order.
 
-    Those of an agent are made when they are come to, and once.
+    Those of an agent are made when they are come to, and once. Those of a live loop
+    are all its opening: what is asked after it hangs on the answers.
     """
 
     case: str
@@ -46,6 +48,8 @@ def case(
         used = about(_sized(scenario, chosen, opening))
         key = f"{seed}/{scenario.name}"
         turns = agent.turns(scenario.agent, opening, used, key, index)
+    if scenario.loop:
+        turns = [*turns] * scenario.loop.steps
     requests = (_request(scenario, chosen, messages, words) for messages in turns)
     lazy = scenario.agent is not None
     return Session(case=chosen.id, requests=requests if lazy else tuple(requests))
@@ -110,6 +114,7 @@ def _request(
     ask = scenario.request
     if words is not None:
         messages = [_headed(messages[0], words), *messages[1:]]
+    tools = ask.tools if chosen.tools is None else chosen.tools
     return Request(
         messages=tuple(messages),
         max_tokens=chosen.max_tokens or ask.max_tokens,
@@ -118,7 +123,7 @@ def _request(
         top_p=ask.top_p,
         stop=ask.stop,
         seed=ask.seed,
-        tools=ask.tools if chosen.tools is None else chosen.tools,
+        tools=TOOLS if scenario.loop else tools,
         tool_choice=ask.tool_choice,
         response_format=chosen.response_format or ask.response_format,
         effort=ask.effort,

@@ -10,6 +10,7 @@ import msgspec
 from scenarios.checks import tools_of
 from scenarios.content import Case, Scenario, files_of
 from scenarios.form import nearest
+from scenarios.loop import Task
 from scenarios.prompts import places
 from scenarios.request import Message, ScenarioError
 
@@ -27,18 +28,29 @@ def sealed(scenario: Scenario, where: str) -> Scenario:
     for fault in _faults(scenario):
         raise ScenarioError(f"{where}: {fault}")
     cases = tuple(
-        msgspec.structs.replace(case, good=None, bad=()) for case in scenario.cases
+        msgspec.structs.replace(case, good=None, bad=(), task=_bare(case.task))
+        for case in scenario.cases
     )
     bare = msgspec.structs.replace(
         scenario, digest="", source="", description="", changes={}, cases=cases
     )
-    digest = hashlib.sha256(msgspec.json.encode(bare, order="sorted")).hexdigest()
+    table = msgspec.to_builtins(bare)
+    for part in (table, *table["cases"]):  # a version is of what a scenario has
+        for name in {"agent", "loop", "task"} & part.keys():
+            if part[name] is None:
+                del part[name]
+    digest = hashlib.sha256(msgspec.json.encode(table, order="sorted")).hexdigest()
     return msgspec.structs.replace(scenario, digest=digest)
+
+
+def _bare(task: Task | None) -> Task | None:
+    return None if task is None else msgspec.structs.replace(task, solved={})
 
 
 def case_faults(scenario: Scenario, case: Case) -> Iterator[str]:
     """Yield what is wrong with one case of a scenario, each with its remedy."""
     yield from _source_faults(scenario, case)
+    yield from _task_faults(scenario, case)
     wanted = used_names(scenario, case) - {"text"}
     if files_of(case):
         wanted.discard("files")
@@ -65,8 +77,10 @@ def _faults(scenario: Scenario) -> Iterator[str]:
 
 def _session_faults(scenario: Scenario) -> Iterator[str]:
     session = scenario.session
-    if session and scenario.agent:
-        yield "session and agent exclude each other; drop one"
+    kinds = {"session": session, "agent": scenario.agent, "loop": scenario.loop}
+    several = [name for name, each in kinds.items() if each is not None]
+    if len(several) > 1:
+        yield f"{' and '.join(several)} exclude each other; drop one"
     if scenario.agent and scenario.agent.peak < scenario.agent.first:
         yield "agent.peak is below agent.first; a session grows: raise it"
     if session is None:
@@ -86,6 +100,13 @@ def _text_faults(scenario: Scenario) -> Iterator[str]:
         yield "{text} stands in the prompt; set prompt.tokens to its length"
     if not used and scenario.prompt.tokens is not None:
         yield "prompt.tokens is set, but {text} stands nowhere; put it in the prompt"
+
+
+def _task_faults(scenario: Scenario, case: Case) -> Iterator[str]:
+    if (scenario.loop is None) != (case.task is None):
+        yield "a [loop] needs a task in each case, and a task a [loop]; add or drop one"
+    if scenario.loop and (scenario.checks or case.checks or scenario.request.tools):
+        yield "a loop has checks and tools of its own; drop yours"
 
 
 def _source_faults(scenario: Scenario, case: Case) -> Iterator[str]:

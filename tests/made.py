@@ -11,7 +11,13 @@ from data.store import Store
 from data.timeline import pack
 
 RUN_ID = "20261103-090000-abcd"
-KNOWN_TO_NOBODY = {"session_id", "answer_sha256", "n_tool_calls", "n_tool_calls_fit"}
+KNOWN_TO_NOBODY = {
+    "session_id",
+    "answer_sha256",
+    "n_tool_calls",
+    "n_tool_calls_fit",
+    "flags",
+}
 HOSTS = ("ourtoken", "openrouter-auto", "zai")
 
 
@@ -93,7 +99,7 @@ def more_of(found):
         if name == "seq":
             return row.seq
         known = {"scenario": row.scenario, "case_id": str(row.block % 8)}
-        known |= {"turn": row.turn, "params": "{}"}
+        known |= {"turn": row.turn, "params": "{}", "flags": "[]"}
         if name in known or name in KNOWN_TO_NOBODY:
             return known.get(name)
         if row.outcome != "ok" or row.ttft_ms is None or row.sent_s is None:

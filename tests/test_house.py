@@ -20,8 +20,8 @@ LOOKS_INTO = {
 # A module imports only what stands before it. A name stands for a whole sub-room.
 ORDER = {
     "scenarios": "request prompts form answer texts steps calls fences pages inside "
-    "sandbox code own checks agent content sound draw scenario proof session load "
-    "blocks plan",
+    "sandbox code own checks agent desk loop content sound draw jsonl scenario proof "
+    "session load blocks plan",
     "data": "row timeline prices migrations foreign lock statements spool opening "
     "store query ledger export",
     "providers": "outcome reply disguise secret provider usage sse dialect errors "
@@ -35,7 +35,7 @@ ORDER = {
     "refusals chunks content usage transport answers bench index",
     "compare": "run judge show serve cli",
     "compare.run": "mistakes clock calm budget gate hosts choose money config record "
-    "rest prepare descriptors fuse brake sender engine monitor calibrate course "
+    "rest prepare descriptors fuse brake seats sender engine monitor calibrate course "
     "measure tally attend letters lost worker fleet resume grade conduct claims "
     "selftest",
     "compare.judge": "tally kind frame stats sample summary blocks resample pair "

@@ -9,12 +9,15 @@ import msgspec
 import numpy as np
 
 from compare.judge.frame import Bools, Floats, Frame, Ints, floats
+from providers.outcome import Flag
 
 COLUMNS = (
     "seq", "scenario", "case_id", "turn", "session_id", "answer_sha256", "params",
-    "n_tool_calls", "n_tool_calls_fit",
+    "n_tool_calls", "n_tool_calls_fit", "flags",
 )  # fmt: skip
 """What `Judged.more` is asked for, in this order."""
+
+LEAK = f'"{Flag.TOOL_MARKUP_LEAK}"'
 
 WAYS = (".stream", ".whole")
 """How the cases end of a question that is asked both ways (`scenarios.content`)."""
@@ -27,7 +30,7 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
     streamed, which `way` tells (0 or 1, -1: asked one way alone). `words` tells answers
     apart that differ in a byte, `session` sessions. `cold` are those that were asked
     for with a temperature of 0. `called` and `fit` count tool calls, and those that fit
-    the tools that were offered.
+    the tools that were offered; `leaked` are answers with the markup of a call in them.
     """
 
     case: Ints
@@ -38,6 +41,7 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
     cold: Bools
     called: Floats
     fit: Floats
+    leaked: Bools
 
 
 def answers(frame: Frame, batches: Iterable[Sequence[Sequence[Any]]]) -> Answers:
@@ -61,9 +65,10 @@ class _Codes:
         self._numbers = {name: _numbered() for name in names}
         self._cold = np.zeros(n, dtype=np.bool_)
         self._called, self._fit = np.full(n, np.nan), np.full(n, np.nan)
+        self._leaked = np.zeros(n, dtype=np.bool_)
 
     def take(self, rows: Ints, known: Bools, columns: Sequence[Sequence[Any]]) -> None:
-        scenes, cases, turns, sessions, words, params, called, fit = columns
+        scenes, cases, turns, sessions, words, params, called, fit, flags = columns
         bare = [_bare(case) for case in cases]
         self._put("case", rows, known, zip(scenes, cases, turns, strict=True))
         asked = (
@@ -77,6 +82,8 @@ class _Codes:
         self._cold[rows[known]] = np.array([cold[text] for text in params])[known]
         self._called[rows[known]] = floats(called)[known]
         self._fit[rows[known]] = floats(fit)[known]
+        leaked = np.array([LEAK in (text or "") for text in flags], dtype=np.bool_)
+        self._leaked[rows[known]] = leaked[known]
 
     def _put(
         self, name: str, rows: Ints, known: Bools, keys: Iterable[Hashable]
@@ -87,7 +94,11 @@ class _Codes:
 
     def answers(self) -> Answers:
         return Answers(
-            **self._columns, cold=self._cold, called=self._called, fit=self._fit
+            **self._columns,
+            cold=self._cold,
+            called=self._called,
+            fit=self._fit,
+            leaked=self._leaked,
         )
 
 

@@ -48,7 +48,8 @@ def contrasts(
     steps are kept apart. A block counts for a pair of hosts where both are ok, have
     the figure and used the same kind of connection. `seed` makes the intervals
     repeatable. `floor_ms` is the bench's own error by metric. With `depths` only the
-    time to so many tokens (figure `ttn`) is contrasted, in those segments.
+    time to so many tokens (figure `ttn`) is contrasted, in those segments. Of live
+    sessions shares alone are: their prompts differ.
     """
     frame = found if isinstance(found, Frame) else of(found)
     chosen = next(iter(frame.hosts), None) if reference is None else reference
@@ -60,8 +61,9 @@ def contrasts(
             continue
         blocks = blocks_of(frame, segment, hosts)
         for host in (each for each in hosts if each != chosen):
-            sides = paired_sides(blocks, segment, (host, str(chosen)), depth)
-            made += estimated(sides, seed, floor_ms)
+            if segment.scenario not in frame.live:
+                sides = paired_sides(blocks, segment, (host, str(chosen)), depth)
+                made += estimated(sides, seed, floor_ms)
             if depth is None:
                 made += _shares(blocks, segment, host, str(chosen))
     return judged(made)
@@ -105,7 +107,8 @@ def between(
                 )
                 for metric in CONTRASTED
             ]
-            made += estimated(sides, seed, floor_ms)
+            if segment.scenario not in b.live:
+                made += estimated(sides, seed, floor_ms)
             fates = b.ok[ours[b.judged[ours]]], a.ok[theirs[a.judged[theirs]]]
             made.append(of_shares(names, segment, *fates, paired=False))
             checked = (b.values(PASSED, ours) == 1, a.values(PASSED, theirs) == 1)

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 
 from compare.judge.answers import Answers
-from compare.judge.frame import Floats, Frame, Ints
+from compare.judge.frame import Bools, Floats, Frame, Ints
 from compare.judge.stats import share_interval
 from data.query import Verdicts
 
@@ -41,6 +41,40 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     n_needless: int
     schema: Share
     agree: Share
+
+
+class Steps(msgspec.Struct, frozen=True, kw_only=True):
+    """How live sessions went.
+
+    `median` is the number of steps of those that were solved, None without any.
+    `invalid` is the share of tool calls that name no tool or do not keep its schema,
+    `leaks` the share of answers with the markup of a call in their text, `idle` of
+    those that called no tool.
+    """
+
+    median: float | None
+    n_solved: int
+    invalid: Share
+    leaks: Share
+    idle: Share
+
+
+def steps(known: Answers, rows: Ints, solved: Bools, session: Ints) -> Steps:
+    """Return how live sessions went, from the numbers of their sessions by row.
+
+    `rows` are answers, `solved` tells which sessions were.
+    """
+    counts = np.bincount(session, minlength=len(solved))[solved]
+    made, fit = known.called[rows], known.fit[rows]
+    told = ~np.isnan(made) & ~np.isnan(fit)
+    calls = int(made[told].sum())
+    return Steps(
+        median=float(np.median(counts)) if len(counts) else None,
+        n_solved=len(counts),
+        invalid=share(calls - int(fit[told].sum()), calls),
+        leaks=share(int(known.leaked[rows].sum()), len(rows)),
+        idle=share(int((made[told] == 0).sum()), int(told.sum())),
+    )
 
 
 def share(part: int, whole: int) -> Share:

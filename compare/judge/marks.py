@@ -69,6 +69,20 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     agree_low: float | None
     agree_high: float | None
     agree_n: int
+    steps: float | None
+    n_solved: int | None
+    invalid: float | None
+    invalid_low: float | None
+    invalid_high: float | None
+    invalid_n: int
+    leaks: float | None
+    leaks_low: float | None
+    leaks_high: float | None
+    leaks_n: int
+    idle: float | None
+    idle_low: float | None
+    idle_high: float | None
+    idle_n: int
     faults: str
 
 
@@ -78,7 +92,7 @@ NOTHING = Share(value=None, low=None, high=None, n=0)
 def marks(run: RunRow, found: Iterable[Quality]) -> Iterator[Mark]:
     """Yield what the checks of a run say of its hosts, line by line."""
     for each in found:
-        tools, taken = each.tools, each.accepted
+        tools, taken, steps = each.tools, each.accepted, each.steps
         yield Mark(
             run_id=run.run_id,
             started_at=run.started_at,
@@ -103,6 +117,11 @@ def marks(run: RunRow, found: Iterable[Quality]) -> Iterator[Mark]:
             f1_high=tools.high if tools else None,
             **_share("schema", tools.schema if tools else NOTHING),
             **_share("agree", tools.agree if tools else NOTHING),
+            steps=steps.median if steps else None,
+            n_solved=steps.n_solved if steps else None,
+            **_share("invalid", steps.invalid if steps else NOTHING),
+            **_share("leaks", steps.leaks if steps else NOTHING),
+            **_share("idle", steps.idle if steps else NOTHING),
             faults=msgspec.json.encode(each.faults).decode(),
         )
 

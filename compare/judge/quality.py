@@ -8,7 +8,7 @@ import numpy as np
 
 from compare.judge.accepted import Accepted, Trials, accepted_of, gathered, trials
 from compare.judge.answers import Answers
-from compare.judge.fidelity import Share, Tools, mean_share, share, tools
+from compare.judge.fidelity import Share, Steps, Tools, mean_share, share, steps, tools
 from compare.judge.frame import Bools, Frame, Ints
 from compare.judge.kind import Segment, step_of
 from data.query import Verdicts
@@ -36,7 +36,8 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
     answers of this host to one case are judged differently, the mean over cases that it
     answered more than once. `differs` is how often it and the reference are, within
     blocks; None for the reference. `same` is how often two answers to one prompt are
-    the same bytes at a temperature of 0. `tools` is None where no check speaks of them.
+    the same bytes at a temperature of 0. `tools` is None where no check speaks of
+    them, `steps` where sessions are not live.
     """
 
     provider: str
@@ -51,6 +52,7 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
     same: Share
     faults: tuple[Fault, ...]
     tools: Tools | None
+    steps: Steps | None = None
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +69,7 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True):
     attempts: Trials
     case: Ints
     moment: Ints
+    session: Ints | None
     verdicts: Sequence[Verdicts]
 
     @property
@@ -118,7 +121,7 @@ def _parts(
             rows = frame.rows(segment, host)
             rows = rows[frame.judged[rows]]
             found, first = trials(frame, rows), np.arange(len(rows))
-            moment = frame.block[rows]
+            moment, session = frame.block[rows], None
             if segment in solved:
                 moment, first, session = np.unique(
                     known.session[rows], return_index=True, return_inverse=True
@@ -131,6 +134,7 @@ def _parts(
                 attempts=found,
                 case=known.case[rows][first],
                 moment=moment,
+                session=session,
                 verdicts=told[segment, host],
             )
 
@@ -158,6 +162,7 @@ def _quality(
         same=_same(frame, known, part),
         faults=tuple(_faults(part.verdicts)),
         tools=tools(frame, known, part.rows, part.verdicts),
+        steps=_steps(frame, known, part),
     )
 
 
@@ -216,6 +221,14 @@ def _same(frame: Frame, known: Answers, part: _Part) -> Share:
         of = counts.total() * (counts.total() - 1)
         shares.append(sum(k * (k - 1) for k in counts.values()) / of)
     return mean_share(np.array(shares, dtype=np.float64))
+
+
+def _steps(frame: Frame, known: Answers, part: _Part) -> Steps | None:
+    if part.session is None:
+        return None
+    ok = frame.ok[part.rows]
+    solved = part.judged & (part.attempts.passed == 1)
+    return steps(known, part.rows[ok], solved, part.session[ok])
 
 
 def _faults(verdicts: Sequence[Verdicts]) -> Iterator[Fault]:

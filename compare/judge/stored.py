@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from compare.judge.comparison import Batches, Judged
 from compare.judge.depth import COLUMNS as DEPTHS
 from compare.judge.frame import COLUMNS, Frame, read
-from compare.judge.kind import Asked, Kind
+from compare.judge.kind import Asked
 from data import query
 from data.row import RunRow
 
@@ -24,9 +25,7 @@ def load(db: Path, text: str) -> Judged:
     with closing(query.open_reader(db)) as reader:
         run = query.run(reader, query.resolve(reader, text))
         frame = read(query.columns(reader, run.run_id, COLUMNS))
-        frame = msgspec.structs.replace(
-            frame, kinds=_kinds(frame, run), breaks=_breaks(run)
-        )
+        frame = msgspec.structs.replace(_whole(frame, run), breaks=_breaks(run))
         for segment in frame.segments:
             for host in frame.hosts_of(segment):
                 first = int(frame.seq[frame.rows(segment, host)[0]])
@@ -49,17 +48,28 @@ def load(db: Path, text: str) -> Judged:
     return Judged(run, frame, timelines, more, verdicts)
 
 
-def _kinds(frame: Frame, run: RunRow) -> tuple[Kind, ...]:
-    """Return the kinds of a run's rows: without turns where sessions are judged whole.
+def _whole(frame: Frame, run: RunRow) -> Frame:
+    """Return a frame without turns where sessions are judged whole.
 
-    Which scenarios these are stands in `runs.scenarios`.
+    Which scenarios these are stands in `runs.scenarios`. In live ones hosts are asked
+    each from its own answers, so they share sessions and not blocks, nor prompts.
     """
     listed = json.loads(run.scenarios or "[]")
     tables = [each for each in listed if isinstance(each, dict)]
     whole = {each.get("name") for each in tables if each.get("whole")}
-    return tuple(
+    live = frozenset(str(each.get("name")) for each in tables if each.get("live"))
+    shift = frame.codes(lambda k: (k.turn or 1) - 1 if k.scenario in live else 0)
+    apart = frame.marks(lambda kind: kind.scenario in live)
+    kinds = tuple(
         msgspec.structs.replace(kind, turn=None) if kind.scenario in whole else kind
         for kind in frame.kinds
+    )
+    return msgspec.structs.replace(
+        frame,
+        kinds=kinds,
+        block=frame.block - shift,
+        prompt=np.where(apart, 0, frame.prompt),
+        live=live,
     )
 
 

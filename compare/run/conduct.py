@@ -209,8 +209,11 @@ def _run_row(run: Run, floor: str | None) -> RunRow:
 
 
 def _named(scene: Scenario) -> str | dict[str, object]:
-    """Return a scenario's name, in a table where its sessions are judged whole."""
-    return {"name": scene.name, "whole": True} if scene.whole else scene.name
+    """Return a scenario's name, in a table where sessions are judged whole or live."""
+    if not scene.whole:
+        return scene.name
+    live = {"live": True} if scene.loop else {}
+    return {"name": scene.name, "whole": True, **live}
 
 
 def _versions() -> dict[str, str]:

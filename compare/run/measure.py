@@ -259,6 +259,10 @@ def _checked(result: Result, answer: Answer | None, context: Context) -> list[Ch
             lines.append(replace(line, detail=waits, answer=kept))
         else:
             lines.append(_judged(line, judge(check, answer), provider))
+    run, seq = context.run_id, arrival.seq
+    for verdict in result.verdicts:
+        line = CheckRow(run_id=run, seq=seq, name=verdict.name, passed=None)
+        lines.append(_judged(line, verdict, provider))
     return lines
 
 

@@ -65,6 +65,16 @@ def _of_tools(field: str) -> Cell:
     return lambda each: share(getattr(each.tools, field) if each.tools else None)
 
 
+def _of_steps(field: str) -> Cell:
+    return lambda each: share(getattr(each.steps, field) if each.steps else None)
+
+
+def _steps(each: Quality) -> str:
+    if each.steps is None or each.steps.median is None:
+        return "n/a (none solved)"
+    return f"median {each.steps.median:g}\nn={each.steps.n_solved:,}"
+
+
 LINES: dict[str, Cell] = {
     "accepted": _accepted,
     "checks passed": lambda each: share(each.passed),
@@ -77,6 +87,10 @@ LINES: dict[str, Cell] = {
     "stream and whole agree": lambda each: share(
         each.tools.agree if each.tools else None
     ),
+    "steps to solve": _steps,
+    "invalid tool calls": _of_steps("invalid"),
+    "answers without a call": _of_steps("idle"),
+    "markup leaks": _of_steps("leaks"),
     "USD per accepted": _per(usd, "usd"),
     "seconds per accepted": _per(number, "seconds"),
     "tokens per accepted": _per(number, "tokens"),
@@ -92,6 +106,10 @@ OPTIONAL: dict[str, Callable[[Quality], bool]] = {
     "tool called, F1": lambda each: each.tools is not None,
     "tool schema kept": lambda each: bool(each.tools and each.tools.schema.n),
     "stream and whole agree": lambda each: bool(each.tools and each.tools.agree.n),
+    "steps to solve": lambda each: each.steps is not None,
+    "invalid tool calls": lambda each: each.steps is not None,
+    "answers without a call": lambda each: each.steps is not None,
+    "markup leaks": lambda each: each.steps is not None,
 }
 """Lines that are left out where they say nothing of any host."""
 
