@@ -20,8 +20,8 @@ LOOKS_INTO = {
 # A module imports only what stands before it. A name stands for a whole sub-room.
 ORDER = {
     "scenarios": "request prompts form answer texts steps calls fences pages inside "
-    "sandbox code own checks agent desk loop content sound draw jsonl scenario proof "
-    "session load blocks plan",
+    "seccomp sandbox chromium app code own checks agent desk loop content sound draw "
+    "jsonl scenario proof session load blocks plan",
     "data": "row timeline prices migrations foreign lock statements spool opening "
     "store query ledger export",
     "providers": "outcome reply disguise secret provider usage sse dialect errors "
