@@ -19,8 +19,8 @@ from scenarios.request import Message
 Size = Annotated[int, msgspec.Meta(ge=1_000, le=10**6)]
 
 WORDS_A_LINE: Final = 9
-TOKENS_A_LINE: Final = 12
-"""Nine words, a number, a bar and the line's end."""
+TOKENS_A_LINE: Final = 13
+"""Nine words, the space before a number, it, a bar and the line's end."""
 READ: Final = 2_400
 """At most so many tokens come out of one call of a tool."""
 SUMMARY: Final = 0.2
@@ -174,7 +174,7 @@ def _listing(words: _Words, path: str, tokens: int) -> str:
 
 
 def _hits(words: _Words, draw: random.Random, tokens: int) -> str:
-    n = max(tokens // 16, 1)
+    n = max(tokens // 19, 1)
     names = [words.name(draw) for _ in range(6)]
     lines = (
         f"src/{names[k % 6]}:{draw.randint(1, 900)}: {' '.join(words.take(8))}"
@@ -184,7 +184,7 @@ def _hits(words: _Words, draw: random.Random, tokens: int) -> str:
 
 
 def _tests(words: _Words, draw: random.Random, tokens: int) -> str:
-    n = max(tokens // 14, 1)
+    n = max(tokens // 17, 1)
     found = words.take(5 * n)
     lines = (
         f"tests/test_{found[5 * k]}.py::test_{'_'.join(found[5 * k + 1 : 5 * k + 5])}"

@@ -68,7 +68,8 @@ class Play:
         self._steps += 1
         calls, results, looped, finished = [], [], False, False
         room = MOST_BYTES
-        for k, (name, arguments) in enumerate(answer.tool_calls[:MOST_CALLS]):
+        for k, call in enumerate(answer.tool_calls[:MOST_CALLS]):
+            name, arguments = map(_whole, call)
             said = (
                 self._used(name, arguments)
                 .encode(errors="replace")[:room]
@@ -85,7 +86,7 @@ class Play:
         if finished or looped or not self._left:
             self.over = True
             return self._verdicts(finished=finished, looped=looped)
-        self._go_on(answer.content, calls, results)
+        self._go_on(_whole(answer.content), calls, results)
         return ()
 
     def _used(self, name: str, arguments: str) -> str:
@@ -122,6 +123,11 @@ class Play:
             Verdict("finished", finished, None if finished else unfinished),
             Verdict("no-loop", not looped, unfinished if looped else None),
         )
+
+
+def _whole(text: str) -> str:
+    """Return a text that can be sent: half a surrogate pair cannot."""
+    return text.encode(errors="replace").decode()
 
 
 def _echo(call_id: str, name: str, arguments: str) -> dict[str, Any]:

@@ -307,3 +307,29 @@ def test_a_task_must_be_open_and_its_solution_right(tmp_path):
         "all tests pass as the files stand",
         "solved does not pass t: a: 'd' is not in it",
     ]
+
+
+def test_half_a_surrogate_pair_does_not_end_the_run():
+    play = Play(_opening(), SCENE.by_id["release"].task, SCENE.loop)
+    bad = json.dumps({"path": "x", "old": "", "new": "\ud800"})
+    play.take(Answer(content="\ud800", tool_calls=(("edit", bad), ("re\ud800", "{}"))))
+    play.take(_answer(("read", {"path": "x"}), ("grep", {"text": "?"})))
+    play.take(Answer(content="\udfff"))
+    msgspec.json.encode(play.request.messages)
+    assert not play.over
+
+
+def test_a_host_that_refuses_the_key_is_asked_no_further_step():
+    plan = plan_of(("good", "shut"), sessions=6, concurrencies=(1,))
+    made = []
+
+    async def send(arrival, start):
+        if arrival.provider == "shut":
+            return Reply(outcome=Outcome.AUTH_ERROR, blame=Blame.ACCOUNT)
+        return reply_of(solver(arrival.request.messages))
+
+    async def main():
+        await Engine(plan, send, made.append, clock=VirtualClock()).run()
+
+    virtually(main())
+    assert {len(each) for each in sessions(made, "shut")} == {1}

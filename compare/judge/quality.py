@@ -82,9 +82,14 @@ def has_quality(frame: Frame) -> bool:
     """Tell whether a run has anything to judge: checks, or a prompt asked twice."""
     if not np.isnan(frame.figures["passed"]).all():
         return True
-    codes = frame.codes(lambda kind: frame.hosts.index(kind.provider))
-    pairs = np.stack([codes, frame.prompt], axis=1)[frame.prompt != 0]
-    return len(np.unique(pairs, axis=0)) < len(pairs)
+    asked = (_prompts(frame, host) for host in frame.hosts)
+    return any(len(np.unique(prompts)) < len(prompts) for prompts in asked)
+
+
+def _prompts(frame: Frame, host: str) -> Ints:
+    """Return what tells the prompts of a host apart, as far as that is known."""
+    mine = frame.marks(lambda kind: kind.provider == host)
+    return frame.prompt[mine & (frame.prompt != 0)]
 
 
 def qualities(

@@ -55,7 +55,11 @@ class Seats:
             del self._plays[key]
         return verdicts
 
+    def leave(self, arrival: Arrival) -> None:
+        """Forget the session of a host that is asked no more."""
+        self._plays.pop((arrival.session, arrival.provider), None)
+
     def clear(self, unit: Unit) -> None:
         """Forget a session that is not gone on with."""
         for arrival in unit.blocks[0] if self._plays else ():
-            self._plays.pop((arrival.session, arrival.provider), None)
+            self.leave(arrival)

@@ -178,6 +178,7 @@ class Sender:
         for arrival in block:
             if arrival.provider in self.fuse.blown:
                 worst = held.pop(arrival.seq)
+                self._seats.leave(arrival)
                 self._note(
                     segment, arrival, Outcome.POLICY_REFUSED, due, queued, worst,
                     blame=Blame.ACCOUNT,
