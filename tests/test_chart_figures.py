@@ -428,3 +428,26 @@ def test_turns_are_drawn_from_the_answers_of_each_turn():
     assert list(medians.get_ydata()) == [100, 200, 300, 400]
     assert list(hits.lines[0].get_ydata()) == [0, 0.9, 0.9, 0.9]
     assert list(cost.lines[0].get_ydata()) == pytest.approx([0.01] * 4)
+
+
+def test_a_pass_rate_is_drawn_with_its_interval_and_what_it_costs_beside_it():
+    found = [
+        msgspec.structs.replace(each, passed=int(each.block % 4 > 0))
+        for each in timings(n=40)
+    ]
+    found += [timing(999, outcome="http_error", blame="provider", block=99)]
+    subject = subject_of(found, run_row())
+    plot, _ = drawn("pass-rate", subject)
+    bar, mark = plot.lines[:2]
+    assert list(bar.get_xdata()) == list(share_interval(30, 40))
+    assert list(mark.get_xdata()) == [0.75]
+    said = "\n".join(text.get_text() for text in plot.texts)
+    assert "75.0 % (59.8 to 85.8), 40 checked\npass@1" in said
+    plot, foot = drawn("quality-price", subject)
+    (point, *_) = [line for line in plot.lines if len(line.get_xdata()) == 1]
+    cost = sum(each.cost_usd for each in found if each.provider == "ourtoken"
+               and each.cost_usd)  # fmt: skip
+    assert list(point.get_xdata()) == pytest.approx([1000 * cost / 41])
+    assert list(point.get_ydata()) == [0.75]
+    told = " ".join(text.get_text() for text in foot.texts)
+    assert "ourtoken: at least: 1 failed ones of unknown cost" in told

@@ -230,8 +230,8 @@ def test_every_form_has_the_same_figures():
     made = within(Judged(run_row(("a", "b")), of, tuple, more, lambda: verdicts), "a")
     (sheet,) = sheets.checks(made)
     column = sheet.columns.index("checks passed")
-    assert sheet.rows[1][column] == "50.0 % (29.9 to 70.1)\nn=20"
-    assert "50.0 % (29.9 to 70.1) n=20" in papers.markdown(made, ())
+    assert sheet.rows[1][column] == "50.0 % (n=20)\n(29.9 to 70.1)"
+    assert "50.0 % (n=20) (29.9 to 70.1)" in papers.markdown(made, ())
     _, b = marks(made.runs[0], made.qualities)
     assert (b.passed, b.passed_n, b.differs) == (0.5, 20, 0.5)
     assert json.loads(b.faults)[0] == {

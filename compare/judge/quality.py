@@ -89,7 +89,8 @@ def has_quality(frame: Frame) -> bool:
 def _prompts(frame: Frame, host: str) -> Ints:
     """Return what tells the prompts of a host apart, as far as that is known."""
     mine = frame.marks(lambda kind: kind.provider == host)
-    return frame.prompt[mine & (frame.prompt != 0)]
+    found: Ints = frame.prompt[mine & (frame.prompt != 0)]
+    return found
 
 
 def qualities(

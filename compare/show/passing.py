@@ -112,8 +112,11 @@ def quality(panel: Panel, host: Host) -> Quality | None:
 
 
 def attempt_usd(found: Accepted) -> float | None:
-    """Return what an attempt cost in USD; None where that is not known of all."""
-    if found.usd.value is None or found.usd.n_unknown:
+    """Return what an attempt cost in USD, None where that is not known.
+
+    Failed ones of unknown cost (`usd.n_unknown`) count as none: then it is at least so.
+    """
+    if found.usd.value is None:
         return None
     return found.usd.value * found.n_accepted / found.n
 
@@ -163,6 +166,9 @@ def _points(panel: Panel) -> tuple[list[Point], list[str]]:
             missing.append(f"not shown: {host.label}: {host.facts}; {why}")
         else:
             rate = each.passed
+            if n := each.accepted.usd.n_unknown:
+                why = f"at least: {n:,} failed ones of unknown cost not in it"
+                missing.append(f"{host.label}: {why}")
             points.append(
                 Point(host=host, rate=rate, share=each.passed.value, usd=usd * PER)
             )

@@ -19,7 +19,7 @@ def share(found: Share | None) -> str:
         return "-"
     if found.value is None:
         return "n/a (n=0)"
-    return f"{percent(found.value)} {span(found)}\nn={found.n:,}"
+    return f"{percent(found.value)} (n={found.n:,})\n{span(found)}"
 
 
 def span(found: Share) -> str:
