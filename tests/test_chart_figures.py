@@ -16,6 +16,7 @@ from compare.show import charts, verdicts
 from compare.show.curves import PLACES, thinned
 from compare.show.kinds import KINDS
 from compare.show.theme import LIGHT, rc
+from data.query import Verdicts
 
 SEGMENT = Segment("chat-1k", 0)
 PRICE = {"id": "p", "host": "h", "source": "x", "output_pusd": 2_640_000}
@@ -451,3 +452,23 @@ def test_a_pass_rate_is_drawn_with_its_interval_and_what_it_costs_beside_it():
     assert list(point.get_ydata()) == [0.75]
     told = " ".join(text.get_text() for text in foot.texts)
     assert "ourtoken: at least: 1 failed ones of unknown cost" in told
+
+
+def test_where_sessions_are_judged_what_they_took_is_drawn():
+    found = [
+        timing(n, e2e_ms=1000.0, cost_usd=0.01, passed=1 if n % 3 == 2 else None)
+        for n in range(36)
+    ]
+    lines = [Verdicts(provider="ourtoken", scenario="chat-1k", turn=1, name="solved",
+                      load='{"step":0}', passed=1, called=1, n=12)]  # fmt: skip
+    said = {"seq": lambda r: r.seq, "session_id": lambda r: f"s{r.seq // 3}",
+            "scenario": lambda r: r.scenario, "case_id": lambda r: "1",
+            "params": lambda r: "{}"}  # fmt: skip
+    more = lambda names, _: iter(  # noqa: E731
+        [[[said.get(n, lambda _: None)(r) for r in found] for n in names]]
+    )
+    subject = subject_of(found, run_row(("ourtoken",)))
+    subject = msgspec.structs.replace(subject, more=more, verdicts=lambda: lines)
+    money, waiting, *_ = drawn("accepted", subject)
+    assert money.patches[0].get_width() == pytest.approx(1000 * 0.03)
+    assert waiting.patches[0].get_width() == pytest.approx(3.0)

@@ -56,7 +56,7 @@ def _whole(frame: Frame, run: RunRow) -> Frame:
     """
     listed = json.loads(run.scenarios or "[]")
     tables = [each for each in listed if isinstance(each, dict)]
-    whole = {each.get("name") for each in tables if each.get("whole")}
+    whole = {str(each.get("name")) for each in tables if each.get("whole")}
     live = frozenset(str(each.get("name")) for each in tables if each.get("live"))
     shift = frame.codes(lambda k: (k.turn or 1) - 1 if k.scenario in live else 0)
     apart = frame.marks(lambda kind: kind.scenario in live)

@@ -66,3 +66,21 @@ def test_hosts_are_told_apart_by_what_they_solve(desk):
     assert [json.loads(line)["passed"] for line in lines] == [
         each["passed"]["value"] for each in found["checks"]
     ]
+
+
+def test_workers_play_whole_sessions_each(desk):
+    hosts, _ = asyncio.run(conduct(desk, "--workers", 2, sessions=6))
+    rows = desk.rows("select * from requests order by seq")
+    sessions = {}
+    for row in rows:
+        sessions.setdefault((row["provider"], row["session_id"]), []).append(row)
+    assert len(sessions) == 6 * len(H)
+    for mine in sessions.values():
+        assert len({row["worker"] for row in mine}) == 1
+        assert [row["turn"] for row in mine] == list(range(1, len(mine) + 1))
+    solved = desk.rows("select count(*) n from checks where name = 'solved'")
+    assert solved == [{"n": 6 * len(H)}]
+    assert len(rows) == sum(len(host.bodies) for host in hosts.values())
+    again = desk("run", "--resume", "latest", "--ui", "none")
+    assert "0 requests without a row" in again.err
+    assert desk.rows("select count(*) n from requests") == [{"n": len(rows)}]
