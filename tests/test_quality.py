@@ -214,6 +214,14 @@ def test_where_sessions_are_judged_they_are_the_attempts():
     assert each.accepted.seconds.value == pytest.approx(6.0)
 
 
+def test_that_the_noise_is_not_known_is_said():
+    found = [row(2 * b + k, "ab"[k], b) for b in range(12) for k in range(2)]
+    once = judged(found, reference="a", case_id=lambda r: str(r.block))
+    assert "no case was answered twice" in "".join(quality.unknown(once))
+    again = judged(found, reference="a", case_id=lambda r: str(r.block % 6))
+    assert quality.unknown(again) == []
+
+
 def test_a_run_without_checks_has_no_quality():
     assert not has_quality(frame.of([row(n, passed=None) for n in range(3)]))
     found = within(Judged(run_row(("a",)), frame.of([row(0, passed=None)]), tuple))

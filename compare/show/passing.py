@@ -12,7 +12,7 @@ from compare.judge.fidelity import Share
 from compare.judge.quality import Quality
 from compare.show.panel import Host, Panel
 from compare.show.parts import below_it, empty, foot_height, host_axis, stack
-from compare.show.quality import span
+from compare.show.quality import span, unknown
 from compare.show.subject import Subject
 from compare.show.theme import PERCENT
 from compare.show.words import number, percent
@@ -150,7 +150,8 @@ def _noise(panel: Panel) -> list[str]:
             parts.append(f"{each.accepted.n_unchecked:,} not checked and not in it")
         if parts:
             told.append(f"{host.label}: {'; '.join(parts)}")
-    return told
+    found = [quality(panel, host) for host in panel.hosts]
+    return told + unknown([each for each in found if each is not None])
 
 
 def _points(panel: Panel) -> tuple[list[Point], list[str]]:

@@ -129,6 +129,15 @@ def labels(group: Sequence[Quality]) -> list[str]:
     return [n for n in LINES if n not in OPTIONAL or any(map(OPTIONAL[n], group))]
 
 
+def unknown(group: Sequence[Quality]) -> list[str]:
+    """Return what is not known of some hosts: their noise, if no case came twice."""
+    differ = any(each.differs and each.differs.n for each in group)
+    if not differ or any(each.flips.n for each in group):
+        return []
+    why = "no case was answered twice, so the hosts' own noise is not known"
+    return [f"{why}: ask for more requests (-n) than there are cases"]
+
+
 def notes(each: Quality) -> list[str]:
     """Return what failed by its checks, and what was not checked, a phrase each."""
     name, told = plain(each.provider, 40), []

@@ -108,7 +108,7 @@ def checks(found: Comparison) -> list[Sheet]:
                 title=f"Checks, scenario {where}",
                 columns=("host", *said),
                 rows=rows,
-                notes=[*notes, quality.TERMS],
+                notes=[*notes, *quality.unknown(group), quality.TERMS],
             )
         )
     return made

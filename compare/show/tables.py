@@ -101,6 +101,7 @@ def checks(found: Sequence[Quality]) -> list[RenderableType]:
             lines = [[n, *(quality.LINES[n](each) for each in some)] for n in said]
             parts += [grid(["", *(names[q.provider] for q in some)], lines), Text()]
         parts += [Text(note) for each in group for note in quality.notes(each)]
+        parts += [Text(note) for note in quality.unknown(group)]
     return [*parts, Text(), Text(quality.TERMS), Text()] if parts else []
 
 
