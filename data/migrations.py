@@ -228,3 +228,11 @@ def m003(db: Database) -> None:
     """Let a check have a score, and keep the answer that it waits to be made of."""
     db.execute("ALTER TABLE checks ADD COLUMN score REAL")
     db.execute("ALTER TABLE checks ADD COLUMN answer TEXT")
+
+
+@migrations()
+def m004(db: Database) -> None:
+    """Let a row tell equal answers, and how its tool calls were made."""
+    db.execute("ALTER TABLE requests ADD COLUMN answer_sha256 TEXT")
+    db.execute("ALTER TABLE requests ADD COLUMN n_tool_calls INTEGER")
+    db.execute("ALTER TABLE requests ADD COLUMN n_tool_calls_fit INTEGER")

@@ -104,6 +104,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     # quality
     passed: int | None = None
     score: float | None = None
+    answer_sha256: str | None = None
+    n_tool_calls: int | None = None
+    n_tool_calls_fit: int | None = None
 
 
 class CheckRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """What a check looks at, what it finds, and JSON as strictly as it was meant."""
 
+import hashlib
 import json
 from typing import Any, Final
 
@@ -20,6 +21,13 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     def size(self) -> int:
         """Return how many characters it has."""
         return len(self.content) + sum(len(text) for _, text in self.tool_calls)
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 (hex) of what was said: the text, then each call."""
+        parts = (self.content, *(part for call in self.tool_calls for part in call))
+        said = json.dumps(parts).encode()  # ASCII: half a surrogate pair has one too
+        return hashlib.sha256(said).hexdigest()
 
 
 class Verdict(msgspec.Struct, frozen=True):

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from scenarios.answer import Answer, parse, same
-from scenarios.texts import Text
+from scenarios.answer import CAP, Answer, parse, same
+from scenarios.texts import Text, schema_fault
 
 
 class ToolCall(msgspec.Struct, frozen=True, kw_only=True, tag="tool_call"):
@@ -73,6 +73,29 @@ class ToolCalls(msgspec.Struct, frozen=True, kw_only=True, tag="tool_calls"):
                 near = next((c for c in made if c[0] == wanted.tool), made[0])
                 return _unlike(wanted, *near)
         return "two of the calls are one and the same"
+
+
+def fitting(answer: Answer, tools: Sequence[Mapping[str, Any]]) -> int | None:
+    """Return how many of the calls name one of the tools and keep its schema.
+
+    None where that cannot be told: jsonschema-rs is not installed, a tool has no
+    schema that it takes, or there is more than is read.
+    """
+    if not answer.tool_calls or answer.size > CAP:
+        return None if answer.tool_calls else 0
+    functions = [tool.get("function") or {} for tool in tools]
+    schemas = {each.get("name"): each.get("parameters") or {} for each in functions}
+    try:
+        return sum(_fits(name, text, schemas) for name, text in answer.tool_calls)
+    except (ImportError, ValueError):
+        return None
+
+
+def _fits(name: str, arguments: str, schemas: Mapping[Any, Mapping[str, Any]]) -> bool:
+    value, fault = parse(arguments)
+    if fault or not isinstance(value, dict) or name not in schemas:
+        return False
+    return schema_fault(value, schemas[name]) is None
 
 
 def _matched(fits: Sequence[set[int]]) -> bool:

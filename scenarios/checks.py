@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from scenarios.answer import CAP, Answer, Verdict
+from scenarios.app import Browser
 from scenarios.calls import ToolCall, ToolCalls
 from scenarios.code import Code
 from scenarios.form import nearest, shaped
@@ -42,7 +43,8 @@ __all__ = [
 
 Check = (
     Contains | NotContains | Equals | Regex | Number | MinChars | MaxChars | Finish
-    | Json | JsonSchema | Steps | ToolCall | ToolCalls | Html | Code | Function
+    | Json | JsonSchema | Steps | ToolCall | ToolCalls | Html | Browser | Code
+    | Function
 )  # fmt: skip
 """One expectation. `name` is empty until `compile` has made it the kind."""
 
@@ -50,12 +52,12 @@ KINDS: Final[Mapping[str, type[Check]]] = {
     str(record.__struct_config__.tag): record
     for record in (
         Contains, NotContains, Equals, Regex, Number, MinChars, MaxChars, Finish,
-        Json, JsonSchema, Steps, ToolCall, ToolCalls, Html, Code, Function,
+        Json, JsonSchema, Steps, ToolCall, ToolCalls, Html, Browser, Code, Function,
     )
 }  # fmt: skip
 """Each kind of check by the word that a scenario has for it."""
 
-Late = Html | Code | Function
+Late = Html | Browser | Code | Function
 """Kinds that cost more than a moment: made once a run has ended, never beside it."""
 
 
@@ -118,7 +120,7 @@ def _verdict(check: Check, answer: Answer) -> Verdict:
             return check.grade(answer, find())
         except NoSandboxError as error:
             return Verdict(check.name, None, f"skipped: {error}")
-    if isinstance(check, Html | Function):
+    if isinstance(check, Html | Browser | Function):
         return check.grade(answer)
     fault = check.fault(answer)
     return Verdict(check.name, fault is None, fault)

@@ -1,26 +1,22 @@
-"""What a scenario holds, and the rules that it must keep to make sense."""
+"""What a scenario holds."""
 
-import hashlib
-import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Final
 
 import msgspec
 
-from scenarios.checks import Check, tools_of
+from scenarios.agent import Agent
+from scenarios.checks import Check
 from scenarios.code import Code
-from scenarios.form import message_faults, nearest
 from scenarios.hay import Hay, Ladder
-from scenarios.prompts import places
+from scenarios.loop import Loop, Task
 from scenarios.request import Effort, Message, ScenarioError
 from scenarios.trace import Trace
 
 BOTH: Final = {".stream": True, ".whole": False}
 """How the ids of a question end that is asked both ways, and whether it is streamed."""
-
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 Positive = Annotated[int, msgspec.Meta(ge=1, le=10**9)]
 Tokens = Annotated[int, msgspec.Meta(ge=1, le=10**7)]
@@ -82,7 +78,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
     `draw` says what each run draws of its seed (`scenarios.draw`). `good` is an answer
     that passes every check, each of `bad` one that does not: `h2h scenarios check`
-    holds the checks to them. `hay` is what its `{text}` hides, on a [ladder].
+    holds the checks to them. `hay` is what its `{text}` hides, on a [ladder]; `task`
+    is what a live loop works on.
     """
 
     id: str
@@ -98,6 +95,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     good: str | None = None
     bad: tuple[str, ...] = ()
     hay: Hay | None = None
+    task: Task | None = None
 
     @property
     def question(self) -> str:
@@ -121,6 +119,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     session: Turns | None = None
     ladder: Ladder | None = None
     trace: Trace | None = None
+    agent: Agent | None = None
+    loop: Loop | None = None
     deadlines: Deadlines = Deadlines()
     cases: tuple[Case, ...] = (Case(id="1"),)
     checks: tuple[Check, ...] = ()
@@ -134,8 +134,17 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def turns(self) -> int:
-        """Return how many requests one session makes: 1 without a [session]."""
+        """Return how many requests one session makes at most: 1 without any."""
+        if self.agent:
+            return self.agent.turns
+        if self.loop:
+            return self.loop.steps
         return len(self.session.turns) if self.session else 1
+
+    @property
+    def whole(self) -> bool:
+        """Tell whether sessions are judged whole, and not turn by turn."""
+        return self.agent is not None or self.loop is not None
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
@@ -146,41 +155,6 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def by_id(self) -> dict[str, Case]:
         """Return the cases by their ids."""
         return {case.id: case for case in self.cases}
-
-
-def sealed(scenario: Scenario, where: str) -> Scenario:
-    """Return the scenario with its digest; raise ScenarioError if it makes no sense.
-
-    The digest is of all that decides what is sent and checked, so a comment in the
-    file does not change it and an override does.
-    """
-    for fault in _faults(scenario):
-        raise ScenarioError(f"{where}: {fault}")
-    cases = tuple(
-        msgspec.structs.replace(case, good=None, bad=()) for case in scenario.cases
-    )
-    bare = msgspec.structs.replace(
-        scenario, digest="", source="", description="", changes={}, cases=cases
-    )
-    table = msgspec.to_builtins(bare)
-    for part in (table, *table["cases"]):
-        # What most scenarios lack is left out: its coming moved no version.
-        for key in ("ladder", "hay", "trace"):
-            if part.get(key) is None:
-                part.pop(key, None)
-    digest = hashlib.sha256(msgspec.json.encode(table, order="sorted")).hexdigest()
-    return msgspec.structs.replace(scenario, digest=digest)
-
-
-def case_faults(scenario: Scenario, case: Case) -> Iterator[str]:
-    """Yield what is wrong with one case of a scenario, each with its remedy."""
-    yield from _source_faults(scenario, case)
-    wanted = used_names(scenario, case) - {"text", "files" * bool(files_of(case))}
-    for name in sorted(wanted - case.values.keys() - case.draw.keys()):
-        yield f"no value for {{{name}}}; add it to values, or write {{{{{name}}}}}"
-    for name in sorted(case.values.keys() - wanted):
-        yield f"values.{name} is used nowhere; {nearest(name, wanted or {'no values'})}"
-    yield from _tool_faults(scenario, case)
 
 
 def files_of(case: Case) -> Mapping[str, str]:
@@ -214,86 +188,3 @@ def checks_of(scenario: Scenario, case_id: str) -> tuple[Check, ...]:
         name = check.name if n == 1 else f"{check.name}-{n}"
         named.append(msgspec.structs.replace(check, name=name))
     return tuple(named)
-
-
-def _faults(scenario: Scenario) -> Iterator[str]:
-    if not _NAME.fullmatch(scenario.name):
-        yield f"{scenario.name!r} is no name; use up to 80 letters, digits, . _ -"
-    yield from _session_faults(scenario)
-    yield from _text_faults(scenario)
-    ids = Counter(case.id for case in scenario.cases)
-    for case in scenario.cases:
-        if ids[case.id] > 1:
-            yield f"two cases have the id {case.id!r}; ids must differ"
-        for fault in case_faults(scenario, case):
-            yield f"case {case.id!r}: {fault}"
-
-
-def _session_faults(scenario: Scenario) -> Iterator[str]:
-    session = scenario.session
-    if session is None:
-        return
-    if scenario.prompt.user is not None:
-        yield "prompt.user and session.turns exclude each other; drop prompt.user"
-    if session.answers is not None and len(session.answers) != scenario.turns - 1:
-        yield (
-            f"session.answers holds {len(session.answers)} texts, not"
-            f" {scenario.turns - 1}: one between each turn and the next"
-        )
-
-
-def _text_faults(scenario: Scenario) -> Iterator[str]:
-    lacking = [c for c in scenario.cases if "text" not in used_names(scenario, c)]
-    for case in lacking:
-        if case.hay:
-            yield f"case {case.id!r}: plants stand in {{text}}; put it in the prompt"
-    used = any(case.hay is None and case not in lacking for case in scenario.cases)
-    if used and scenario.prompt.tokens is None:
-        yield "{text} stands in the prompt; set prompt.tokens to its length"
-    if not used and scenario.prompt.tokens is not None:
-        yield "prompt.tokens is set, but {text} stands nowhere; put it in the prompt"
-
-
-def _source_faults(scenario: Scenario, case: Case) -> Iterator[str]:
-    own = [key for key in ("user", "messages") if getattr(case, key) is not None]
-    if len(own) > 1:
-        yield "user and messages exclude each other; drop one"
-    if own and scenario.session:
-        yield f"{own[0]} and session.turns exclude each other; drop one"
-    if case.messages is not None:
-        if scenario.prompt.system is not None:
-            yield "messages go out as they stand; move prompt.system into them"
-        yield from message_faults(case.messages)
-    elif not (own or scenario.session or scenario.prompt.user is not None):
-        yield "nothing to ask; set prompt.user, or user or messages of the case"
-
-
-def _tool_faults(scenario: Scenario, case: Case) -> Iterator[str]:
-    tools = case.tools if case.tools is not None else scenario.request.tools or ()
-    names = []
-    for i, tool in enumerate(tools):
-        function = tool.get("function")
-        name = function.get("name") if isinstance(function, dict) else None
-        if not isinstance(name, str):
-            yield f"tools[{i}] has no function.name; write it as the chat API does"
-        names.append(str(name))
-    if scenario.request.tool_choice is not None and not tools:
-        yield "request.tool_choice is set without tools; add request.tools"
-    for check in (*scenario.checks, *case.checks):
-        for word in tools_of(check):
-            if word not in names:
-                remedy = nearest(word, names) if names else "add request.tools"
-                yield f"a check expects the tool {word!r}; {remedy}"
-
-
-def used_names(scenario: Scenario, case: Case) -> set[str]:
-    """Return the placeholders that stand in the templates of a case."""
-    if case.messages is not None:
-        return set()
-    prompt, session = scenario.prompt, scenario.session
-    user = prompt.user if case.user is None else case.user
-    templates = [prompt.system, user]
-    if session:
-        templates += [*session.turns, *(session.answers or ())]
-    found = {name for template in templates if template for name in places(template)}
-    return found | (case.hay.names if case.hay else set())

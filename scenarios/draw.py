@@ -8,9 +8,10 @@ import msgspec
 
 from scenarios import checks
 from scenarios.checks import Check
-from scenarios.content import Case, Draw, Scenario, used_names
+from scenarios.content import Case, Draw, Scenario
 from scenarios.prompts import fill_some, places
 from scenarios.request import ScenarioError
+from scenarios.sound import used_names
 
 Values = dict[str, str | int | float]
 

@@ -5,24 +5,27 @@ import itertools
 import math
 import random
 import sys
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 
 import msgspec
 
+from scenarios.agent import Agent
+from scenarios.blocks import Block, Lane, Sitting, blocks, order
 from scenarios.content import Scenario
 from scenarios.draw import drawn
 from scenarios.load import Load, kept, refuse_replay, shape, steps, times
 from scenarios.request import Arrival, Phase, ScenarioError
-from scenarios.session import case
+
+__all__ = [
+    "EVERY", "Block", "Lane", "Plan", "Segment", "Unit", "count", "first_due", "lanes",
+    "plan_hash", "planned", "sample", "segments", "shard", "units",
+]  # fmt: skip
 
 UNCOUNTED_BLOCKS = 10**9
 """Where nobody knows how many blocks a segment has, each gets so many numbers."""
 
 EVERY = range(sys.maxsize)
 """All sessions of a segment."""
-
-Lane = tuple[str, ...]
-Block = tuple[Arrival, ...]
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,13 +65,19 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 class Unit(msgspec.Struct, frozen=True, kw_only=True):
     """One session: its turns in order, one block each, and `gap` seconds between them.
 
-    The gap runs from a block's last reply to the next block. `due` is in seconds
-    from the segment's start, None in a closed loop.
+    The gap runs from a block's last reply to the next block; an `agent` has gaps of
+    its own. `due` is in seconds from the segment's start, None in a closed loop.
     """
 
-    blocks: tuple[Block, ...]
+    blocks: Sequence[Block]
     gap: float
     due: float | None
+    agent: Agent | None = None
+
+    def pause(self, block: Block) -> float:
+        """Return the seconds between the turn before a block and the block."""
+        turn = block[0].turn or 1
+        return self.agent.pause(turn) if self.agent else self.gap
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,20 +156,31 @@ def units(
     same blocks at the same times with the same numbers. `among` says which sessions
     to yield, by number; they are the same whichever others are left out.
     """
-    rng = random.Random(_key(plan, segment, "order"))
-    pause = segment.scenario.session.gap if segment.scenario.session else 0.0
+    rng, scenario = random.Random(_key(plan, segment, "order")), segment.scenario
+    pause = scenario.session.gap if scenario.session else 0.0
     for index, due in enumerate(_dues(plan, segment)):
         size = _size(segment, index)
         if not size:
             return
-        orders = [_order(plan, rng) for _ in range(size)]
+        orders = [order(plan.providers, rng) for _ in range(size)]
         if index not in among:
             continue
-        asked = _asked(plan, segment, index, due)
-        blocks = tuple(
-            _block(one, lane, order) for order, one in zip(orders, asked, strict=False)
+        sitting = Sitting(
+            scenario=scenario,
+            index=index,
+            step=segment.step,
+            phase=segment.phase,
+            block=segment.first_block + index * scenario.turns,
+            due=due,
+            salt=plan.salt,
+            seed=plan.seed,
         )
-        yield Unit(blocks=blocks, gap=pause, due=due)
+        yield Unit(
+            blocks=blocks(sitting, orders, lane, len(plan.providers)),
+            gap=pause,
+            due=due,
+            agent=scenario.agent,
+        )
 
 
 def planned(plan: Plan, segment: Segment) -> int | None:
@@ -251,49 +271,3 @@ def _size(segment: Segment, index: int) -> int:
     if segment.n_blocks is None:
         return turns
     return max(0, min(turns, segment.n_blocks - index * turns))
-
-
-def _asked(
-    plan: Plan, segment: Segment, index: int, due: float | None
-) -> Iterator[Arrival]:
-    """Yield what session `index` asks, turn by turn, with no provider in it yet."""
-    scenario, step, phase = segment.scenario, segment.step, segment.phase
-    session = case(
-        scenario, index, salt=plan.salt, seed=plan.seed, phase=phase, step=step
-    )
-    several = scenario.turns > 1
-    for turn, request in enumerate(session.requests):
-        block = segment.first_block + index * scenario.turns + turn
-        yield Arrival(
-            seq=block * len(plan.providers),
-            block=block,
-            step=step,
-            phase=phase,
-            scenario=scenario.name,
-            scenario_version=scenario.scenario_version,
-            case=session.case,
-            provider="",
-            request=request,
-            session=f"{scenario.name}/{step}/{phase}/{index}" if several else None,
-            turn=turn + 1 if several else None,
-            due=due if turn == 0 else None,
-        )
-
-
-def _order(plan: Plan, rng: random.Random) -> list[tuple[int, str]]:
-    """Return the providers of one block and their places, in the order it asks them.
-
-    All of them, before a lane is picked, and for sessions of other parts too: so
-    everybody draws the same.
-    """
-    order = list(enumerate(plan.providers))
-    rng.shuffle(order)
-    return order
-
-
-def _block(asked: Arrival, lane: Lane, order: list[tuple[int, str]]) -> Block:
-    return tuple(
-        msgspec.structs.replace(asked, seq=asked.seq + place, provider=name)
-        for place, name in order
-        if name in lane
-    )

@@ -10,7 +10,9 @@ from scenarios.calls import Call, ToolCalls
 from scenarios.checks import Check, judge
 from scenarios.code import Code
 from scenarios.content import Case, Scenario, checks_of
+from scenarios.desk import Desk
 from scenarios.draw import drawn
+from scenarios.loop import Task
 from scenarios.sandbox import Sandbox, find
 from scenarios.texts import schema_fault
 
@@ -67,12 +69,24 @@ def _flaws(
             what = _misfit(check, case.tools or scenario.request.tools or ())
         if what:
             yield f"{check.name}: {what}"
+    if case.task is not None:
+        yield from _of_task(case.task)
     if case.good is not None:
         for name, detail in _failed(case.good, held):
             yield f"good does not pass {name}: {detail}"
     for n, text in enumerate(case.bad):
         if not any(_failed(text, held)):
             yield f"bad[{n}] passes every check"
+
+
+def _of_task(task: Task) -> Iterator[str]:
+    """Yield what is wrong with a live loop's task: it must be open, and solvable."""
+    if not any(why for _, why in Desk(task.files, task.tests).faults()):
+        yield "all tests pass as the files stand"
+    done = Desk({**task.files, **task.solved}, task.tests)
+    for name, why in done.faults():
+        if why:
+            yield f"solved does not pass {name}: {why}"
 
 
 def _failed(text: str, checks: Iterable[Check]) -> Iterator[tuple[str, str | None]]:

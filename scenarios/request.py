@@ -65,7 +65,8 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
 
     `block` is shared by all providers that are asked the same case at the same
     moment. `due` is in seconds from the start of its load step, None in a closed
-    loop. `step` numbers the load steps of a run (`-c 1,8,64` has three).
+    loop. `step` numbers the load steps of a run (`-c 1,8,64` has three). `grown` is how
+    many tokens at most a live history may add to the request before it is sent.
     """
 
     seq: int
@@ -80,3 +81,4 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     session: str | None = None
     turn: int | None = None
     due: float | None = None
+    grown: int = 0

@@ -7,10 +7,12 @@ early or to kill whatever runs it gives no right value.
 
 import json
 import os
+import platform
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -20,12 +22,16 @@ from typing import IO, Any, Final
 
 import msgspec
 
+from scenarios import seccomp
 from scenarios.inside import SOURCE
 
 UID: Final = 61_017
 """Who the code is when root starts it: limits on processes do not bind root."""
 
 MIB: Final = 1 << 20
+PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+LOOK_S: Final = 0.05
+"""How often the memory of all processes together is looked at."""
 
 
 class NoSandboxError(Exception):
@@ -35,13 +41,15 @@ class NoSandboxError(Exception):
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What the code may use. `wall` and `cpu` in seconds, the others as they say.
 
-    Memory and CPU time hold for each process, of which there are at most `processes`;
+    `memory_mib` and CPU time hold for each process, of which there are at most
+    `processes`; all of them together have `total_mib` of memory that is in use.
     `output_bytes` is how much is read of its values, and of what it printed.
     """
 
     wall: float = 10.0
     cpu: int = 5
     memory_mib: int = 512
+    total_mib: int = 1024
     disk_mib: int = 16
     processes: int = 16
     output_bytes: int = 65_536
@@ -102,15 +110,17 @@ class Sandbox(msgspec.Struct, frozen=True):
         with TemporaryFile() as stdin, TemporaryFile() as out, TemporaryFile() as err:
             stdin.write(json.dumps(letter).encode())
             stdin.seek(0)
-            process = subprocess.Popen(  # noqa: S603 - that is what it is for
-                [*self.prefix, *_inside(self.python, limits)],
-                stdin=stdin,
-                stdout=out,
-                stderr=err,
-                start_new_session=True,
-                cwd="/",
-                env={},
-            )
+            with _filter() as refused:
+                process = subprocess.Popen(  # noqa: S603 - that is what it is for
+                    [*self.prefix, *_inside(self.python, limits, refused.fileno())],
+                    stdin=stdin,
+                    stdout=out,
+                    stderr=err,
+                    pass_fds=(refused.fileno(),),
+                    start_new_session=True,
+                    cwd="/",
+                    env={},
+                )
             fault = _ended(process, limits)
             heard, said = (_start(file, limits) for file in (out, err))
         found = list(_values(heard, len(program.lines)))
@@ -174,10 +184,24 @@ def _walls(python: Path | None) -> Iterator[str]:
     yield from ("--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev")
 
 
-def _inside(python: str, limits: Limits) -> Sequence[str]:
+def _inside(python: str, limits: Limits, refused: int) -> Sequence[str]:
     size = str(limits.disk_mib * MIB)
     box = ("--size", size, "--tmpfs", "/box", "--chdir", "/box", "--remount-ro", "/")
-    return (*box, python, "-I", "-S", "-c", SOURCE)
+    return (*box, "--seccomp", str(refused), python, "-I", "-S", "-c", SOURCE)
+
+
+def _filter() -> IO[bytes]:
+    """Return a file with the filter of system calls; NoSandboxError without one."""
+    found = seccomp.program()
+    if found is None:
+        raise NoSandboxError(
+            f"no sandbox: the numbers of system calls of {platform.machine()} are not "
+            "known; run it on x86_64 or aarch64"
+        )
+    file = TemporaryFile()  # noqa: SIM115 - whoever gets it closes it
+    file.write(found)
+    file.seek(0)
+    return file
 
 
 def _rlimits(limits: Limits) -> Mapping[str, int]:
@@ -195,16 +219,51 @@ def _rlimits(limits: Limits) -> Mapping[str, int]:
 
 def _ended(process: subprocess.Popen[bytes], limits: Limits) -> str | None:
     """Wait for a program's end, and leave nothing of it running; say what was wrong."""
-    fault = None
+    fault, until = None, time.monotonic() + limits.wall
     try:
-        process.wait(limits.wall)
-    except subprocess.TimeoutExpired:
-        fault = f"it took more than {limits.wall:g} s"
+        while fault is None:
+            try:
+                process.wait(LOOK_S)
+                break
+            except subprocess.TimeoutExpired:
+                fault = _too_much(process.pid, limits, until)
     finally:
         with suppress(ProcessLookupError):  # with its first process all others end
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     return fault
+
+
+def _too_much(pid: int, limits: Limits, until: float) -> str | None:
+    """Return which limit on all processes together is passed, None if none is."""
+    if time.monotonic() > until:
+        return f"it took more than {limits.wall:g} s"
+    if resident(pid) > limits.total_mib * MIB:
+        return f"it used more than {limits.total_mib} MiB"
+    return None
+
+
+def resident(pid: int) -> int:
+    """Return the bytes of memory that a process and all that came of it have in use.
+
+    What they share counts for each. 0 once they are gone.
+    """
+    return PAGE * sum(map(_pages, _family(pid)))
+
+
+def _family(pid: int) -> Iterator[int]:
+    yield pid
+    with suppress(OSError, ValueError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                yield from _family(int(child))
+
+
+def _pages(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError):
+        return 0
 
 
 def _start(file: IO[bytes], limits: Limits) -> bytes:

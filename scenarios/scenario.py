@@ -7,8 +7,8 @@ from typing import Final, Literal, TypeVar
 
 import msgspec
 
-from scenarios import checks, draw
-from scenarios.checks import Check
+from scenarios import draw
+from scenarios.agent import Agent
 from scenarios.content import (
     BOTH,
     Ask,
@@ -20,15 +20,16 @@ from scenarios.content import (
     Scenario,
     Table,
     Turns,
-    case_faults,
     checks_of,
-    sealed,
 )
 from scenarios.form import durations, file_text, nearest, refuse_unknown, shaped, stem
 from scenarios.hay import Hay, Ladder, Plant
+from scenarios.jsonl import compiled, from_jsonl
 from scenarios.ladder import climbed, rungs
+from scenarios.loop import Loop, Task
 from scenarios.replay import is_trace, replayed
 from scenarios.request import Message, ScenarioError
+from scenarios.sound import sealed
 from scenarios.turns import KEYS, turned
 
 __all__ = ["Scenario", "checks_of", "library", "load", "override"]
@@ -57,6 +58,8 @@ class _File(msgspec.Struct, frozen=True, kw_only=True):
     prompt: Table = {}
     session: Table | None = None
     ladder: Ladder | None = None
+    agent: Table | None = None
+    loop: Table | None = None
     deadlines: Table = {}
     case: list[Table] = []
     check: list[Table] = []
@@ -76,15 +79,7 @@ class _CaseTable(msgspec.Struct, frozen=True, kw_only=True):
     good: str | None = None
     bad: tuple[str, ...] = ()
     plants: tuple[Plant, ...] | None = None
-
-
-class _Line(msgspec.Struct, frozen=True, kw_only=True):
-    id: str | int | None = None
-    messages: tuple[Message, ...] | None = None
-    prompt: str | None = None
-    expected: str | None = None
-    max_tokens: Positive | None = None
-    tools: tuple[Table, ...] | None = None
+    task: Table | None = None
 
 
 def library() -> list[str]:
@@ -115,7 +110,7 @@ def load(name_or_path: str) -> Scenario:
     if suffix != ".toml" and is_trace(text, path):
         read = replayed
     else:
-        read = _from_jsonl if suffix == ".jsonl" else _from_toml
+        read = from_jsonl if suffix == ".jsonl" else _from_toml
     found = sealed(read(text, path), str(path))
     draw.refuse(found, str(path))
     return found
@@ -149,7 +144,8 @@ def override(scenario: Scenario, **changes: object) -> Scenario:
                 _renamed(changes, {"prompt_tokens": "tokens", "nonce": "nonce"}),
                 where,
             ),
-            session=turned(scenario.session, changes, where),
+            session=turned(scenario.session, changes, where, agent=scenario.agent),
+            agent=_thinking(scenario, changes, where),
             deadlines=_limited(scenario, changes, where),
             ladder=ladder,
             cases=rungs(
@@ -186,9 +182,13 @@ def _from_toml(text: str, path: Path) -> Scenario:
         prompt=shaped(file.prompt, Prompt, f"{path}: prompt"),
         session=None if session is None else shaped(session, Turns, f"{path}: session"),
         ladder=file.ladder,
+        agent=None
+        if file.agent is None
+        else shaped(file.agent, Agent, f"{path}: agent"),
+        loop=None if file.loop is None else shaped(file.loop, Loop, f"{path}: loop"),
         deadlines=shaped(limits, Deadlines, f"{path}: deadlines"),
         cases=rungs(file.ladder, tuple(cases) or (Case(id="1"),), str(path)),
-        checks=_compiled(file.check, f"{path}: check"),
+        checks=compiled(file.check, f"{path}: check"),
         source=str(path),
     )
 
@@ -208,10 +208,18 @@ def _case(table: Table, i: int, path: Path) -> Case:
         stream=case.stream if isinstance(case.stream, bool) else None,
         tools=case.tools,
         response_format=case.response_format,
-        checks=_compiled(case.check, f"{where}.check"),
+        checks=compiled(case.check, f"{where}.check"),
         good=case.good,
         bad=case.bad,
+        task=None if case.task is None else _task(case.task, f"{where}.task"),
     )
+
+
+def _task(table: Table, where: str) -> Task:
+    task = shaped(table, Task, where)
+    for n, test in enumerate(task.tests):
+        test.refuse(f"{where}.tests[{n}]")
+    return task
 
 
 def _both_ways(stream: object, case: Case) -> list[Case]:
@@ -224,53 +232,6 @@ def _both_ways(stream: object, case: Case) -> list[Case]:
     ]
 
 
-def _compiled(tables: list[Table], where: str) -> tuple[Check, ...]:
-    return tuple(
-        checks.compile(table, f"{where}[{i}]") for i, table in enumerate(tables)
-    )
-
-
-def _from_jsonl(text: str, path: Path) -> Scenario:
-    blank = Scenario(name=stem(path), source=str(path))
-    cases: dict[str, Case] = {}
-    # Split at \n alone: JSON texts may hold U+2028 and its like as they are.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        case = _line(line, number, f"{path}:{number}")
-        for fault in case_faults(blank, case):
-            raise ScenarioError(f"{path}:{number}: {fault}")
-        if case.id in cases:
-            raise ScenarioError(f"{path}:{number}: id {case.id!r} stands twice")
-        cases[case.id] = case
-    if not cases:
-        raise ScenarioError(f"{path}: holds no case; write one JSON object a line")
-    return msgspec.structs.replace(blank, cases=tuple(cases.values()))
-
-
-def _line(line: str, number: int, where: str) -> Case:
-    try:
-        table = msgspec.json.decode(line)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise ScenarioError(f"{where}: not JSON: {error}") from None
-    asked = shaped(table, _Line, where, sep=": ")
-    if (asked.messages is None) == (asked.prompt is None):
-        raise ScenarioError(f"{where}: write either messages or prompt")
-    expected = []
-    if asked.expected is not None:
-        expected = [{"kind": "contains", "text": asked.expected}]
-    messages = asked.messages
-    if messages is None:
-        messages = ({"role": "user", "content": asked.prompt},)
-    return Case(
-        id=str(number if asked.id is None else asked.id),
-        messages=messages,
-        max_tokens=asked.max_tokens,
-        tools=asked.tools,
-        checks=_compiled(expected, f"{where}: expected"),
-    )
-
-
 def _renamed(changes: Mapping[str, object], names: Mapping[str, str]) -> Table:
     return {new: changes[old] for old, new in names.items() if old in changes}
 
@@ -278,6 +239,13 @@ def _renamed(changes: Mapping[str, object], names: Mapping[str, str]) -> Table:
 def _changed(record: T, changes: Mapping[str, object], where: str) -> T:
     table = {**msgspec.structs.asdict(record), **changes}
     return shaped(table, type(record), where, sep=": ")
+
+
+def _thinking(scenario: Scenario, changes: Table, where: str) -> Agent | None:
+    if "gap" not in changes or scenario.agent is None:
+        return scenario.agent
+    gap = durations({"gap": changes["gap"]}, ["gap"], where)["gap"]
+    return _changed(scenario.agent, {"think": (gap,)}, where)
 
 
 def _limited(scenario: Scenario, changes: Table, where: str) -> Deadlines:

@@ -1,13 +1,16 @@
 """The requests that session number so-and-so of a scenario makes, turn by turn."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
+from scenarios import agent
+from scenarios.agent import about
 from scenarios.content import Case, Scenario, files_of
+from scenarios.desk import TOOLS
 from scenarios.hay import hidden
 from scenarios.prompts import fill, heading, nonce, text
 from scenarios.request import Message, Phase, Request
@@ -15,10 +18,14 @@ from scenarios.trace import Trace, prompt
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """One sitting: the id of the case it asks, and one request a turn, in order."""
+    """One sitting: the id of the case it asks, and one request a turn, in order.
+
+    Those of an agent are made when they are come to, and once. Those of a live loop
+    are all its opening: what is asked after it hangs on the answers.
+    """
 
     case: str
-    requests: tuple[Request, ...]
+    requests: Iterable[Request]
 
 
 def case(
@@ -41,11 +48,22 @@ def case(
         filler = hidden(chosen.hay, chosen.values, key, index)
     elif scenario.prompt.tokens:
         filler = text(scenario.prompt.tokens, key, index)
-    requests = (
-        _request(scenario, chosen, messages, words)
-        for messages in asked(scenario, chosen, filler)
-    )
-    return Session(case=chosen.id, requests=tuple(requests))
+    turns: Iterable[list[Message]] = asked(scenario, chosen, filler)
+    if scenario.agent:
+        (opening,) = turns
+        used = about(_sized(scenario, chosen, opening))
+        turns = agent.turns(scenario.agent, opening, used, key, index)
+    if scenario.loop:
+        turns = [*turns] * scenario.loop.steps
+    requests = (_request(scenario, chosen, messages, words) for messages in turns)
+    lazy = scenario.agent is not None
+    return Session(case=chosen.id, requests=requests if lazy else tuple(requests))
+
+
+def _sized(scenario: Scenario, chosen: Case, opening: list[Message]) -> str:
+    """Return what an opening shows besides the nonce, as JSON."""
+    tools = chosen.tools or scenario.request.tools or ()
+    return msgspec.json.encode([opening, tools]).decode()
 
 
 def _replayed(
@@ -132,6 +150,7 @@ def _request(
     ask = scenario.request
     if words is not None:
         messages = [_headed(messages[0], words), *messages[1:]]
+    tools = ask.tools if chosen.tools is None else chosen.tools
     return Request(
         messages=tuple(messages),
         max_tokens=chosen.max_tokens or ask.max_tokens,
@@ -140,7 +159,7 @@ def _request(
         top_p=ask.top_p,
         stop=ask.stop,
         seed=ask.seed,
-        tools=ask.tools if chosen.tools is None else chosen.tools,
+        tools=TOOLS if scenario.loop else tools,
         tool_choice=ask.tool_choice,
         response_format=chosen.response_format or ask.response_format,
         effort=ask.effort,

@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from scenarios.agent import Agent
 from scenarios.content import Turns
 from scenarios.form import durations, shaped
 from scenarios.request import ScenarioError
@@ -14,16 +15,24 @@ MOST: Final = 1000
 
 
 def turned(
-    session: Turns | None, changes: Mapping[str, object], where: str
+    session: Turns | None,
+    changes: Mapping[str, object],
+    where: str,
+    *,
+    agent: Agent | None = None,
 ) -> Turns | None:
     """Return a session with another `gap`, its last turn asked `repeats` times.
 
-    A gap may be a number of seconds or a text such as "5m". Raises ScenarioError.
+    A gap may be a number of seconds or a text such as "5m"; that of an `agent` is not
+    for here. Raises ScenarioError.
     """
     given = {key: changes[key] for key in KEYS if key in changes}
     if session is None:
         for key in given:
-            raise ScenarioError(f"{where}: {key} is for a scenario with a [session]")
+            if key == "gap" and agent:
+                continue
+            remedy = "a [session] or an [agent]" if key == "gap" else "a [session]"
+            raise ScenarioError(f"{where}: {key} is for a scenario with {remedy}")
         return None
     table = {**msgspec.structs.asdict(session), **durations(given, ["gap"], where)}
     n = table.pop("repeats", None)

@@ -16,6 +16,7 @@ from compare.show import charts, verdicts
 from compare.show.curves import PLACES, thinned
 from compare.show.kinds import KINDS
 from compare.show.theme import LIGHT, rc
+from data.query import Verdicts
 
 SEGMENT = Segment("chat-1k", 0)
 PRICE = {"id": "p", "host": "h", "source": "x", "output_pusd": 2_640_000}
@@ -419,3 +420,64 @@ def test_a_forest_has_the_caveats_of_what_it_shows():
     ]
     assert mine.strip()
     assert line.endswith(f"[{mine.strip()}]")
+
+
+def test_turns_are_drawn_from_the_answers_of_each_turn():
+    found = [
+        timing(n, turn=None, ttft_ms=100.0 * (1 + n % 4), e2e_ms=900.0, cost_usd=0.01,
+               prompt_tokens=100, cached_tokens=90 if n % 4 else 0)
+        for n in range(48)
+    ]  # fmt: skip
+    subject = subject_of(found, run_row(("ourtoken",)))
+    turn = {row.seq: 1 + row.seq % 4 for row in found}
+    more = lambda names, _: iter([[list(turn), list(turn.values())]])  # noqa: E731
+    subject = msgspec.structs.replace(subject, more=more)
+    times, _, cost, hits = drawn("turns", subject)
+    _, medians = times.lines
+    assert list(medians.get_xdata()) == [1, 2, 3, 4]
+    assert list(medians.get_ydata()) == [100, 200, 300, 400]
+    assert list(hits.lines[0].get_ydata()) == [0, 0.9, 0.9, 0.9]
+    assert list(cost.lines[0].get_ydata()) == pytest.approx([0.01] * 4)
+
+
+def test_a_pass_rate_is_drawn_with_its_interval_and_what_it_costs_beside_it():
+    found = [
+        msgspec.structs.replace(each, passed=int(each.block % 4 > 0))
+        for each in timings(n=40)
+    ]
+    found += [timing(999, outcome="http_error", blame="provider", block=99)]
+    subject = subject_of(found, run_row())
+    plot, _ = drawn("pass-rate", subject)
+    bar, mark = plot.lines[:2]
+    assert list(bar.get_xdata()) == list(share_interval(30, 40))
+    assert list(mark.get_xdata()) == [0.75]
+    said = "\n".join(text.get_text() for text in plot.texts)
+    assert "75.0 % (59.8 to 85.8), 40 checked\npass@1" in said
+    plot, foot = drawn("quality-price", subject)
+    (point, *_) = [line for line in plot.lines if len(line.get_xdata()) == 1]
+    cost = sum(each.cost_usd for each in found if each.provider == "ourtoken"
+               and each.cost_usd)  # fmt: skip
+    assert list(point.get_xdata()) == pytest.approx([1000 * cost / 41])
+    assert list(point.get_ydata()) == [0.75]
+    told = " ".join(text.get_text() for text in foot.texts)
+    assert "ourtoken: at least: 1 failed ones of unknown cost" in told
+
+
+def test_where_sessions_are_judged_what_they_took_is_drawn():
+    found = [
+        timing(n, e2e_ms=1000.0, cost_usd=0.01, passed=1 if n % 3 == 2 else None)
+        for n in range(36)
+    ]
+    lines = [Verdicts(provider="ourtoken", scenario="chat-1k", turn=1, name="solved",
+                      load='{"step":0}', passed=1, called=1, n=12)]  # fmt: skip
+    said = {"seq": lambda r: r.seq, "session_id": lambda r: f"s{r.seq // 3}",
+            "scenario": lambda r: r.scenario, "case_id": lambda r: "1",
+            "params": lambda r: "{}"}  # fmt: skip
+    more = lambda names, _: iter(  # noqa: E731
+        [[[said.get(n, lambda _: None)(r) for r in found] for n in names]]
+    )
+    subject = subject_of(found, run_row(("ourtoken",)))
+    subject = msgspec.structs.replace(subject, more=more, verdicts=lambda: lines)
+    money, waiting, *_ = drawn("accepted", subject)
+    assert money.patches[0].get_width() == pytest.approx(1000 * 0.03)
+    assert waiting.patches[0].get_width() == pytest.approx(3.0)

@@ -159,6 +159,7 @@ def test_what_a_run_has_no_data_for_is_left_out_and_said():
     assert "about as long" in why["prompt-length"]
     assert "cost-cache" in why
     assert {"errors", "ttft-ecdf", "contrasts", "raster", "gaps"} <= set(kinds)
+    assert {"pass-rate", "quality-price"} <= set(kinds)
     kinds, why = drawable(subject_of([]))
     assert kinds == ["errors", "over-time"]
     refused = msgspec.structs.replace(

@@ -242,7 +242,7 @@ def test_a_nested_repeat_takes_no_time():
 @pytest.mark.parametrize(
     ("table", "told"),
     [
-        ({}, "here: no check of kind None; use code, contains, "),
+        ({}, "here: no check of kind None; use browser, code, "),
         ({"kind": "contians", "text": "x"}, "did you mean contains"),
         ({"kind": "contains"}, "here: a contains check needs 'text'"),
         ({"kind": "contains", "text": ""}, "needs 'text'"),

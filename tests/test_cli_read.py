@@ -93,11 +93,13 @@ def test_compare_as_json_is_the_promised_object(read):
     found = json.loads(read("compare", RUN_ID, "--json"))
     assert found.keys() >= {"run_id", "reference", "contrasts"}
     assert (found["run_id"], found["reference"]) == (RUN_ID, "ourtoken")
-    assert len(found["contrasts"]) == 2 * 8
+    assert len(found["contrasts"]) == 2 * 9
     assert all(each.keys() >= CONTRAST for each in found["contrasts"])
     said = {each["metric"]: each["verdict"] for each in found["contrasts"]}
     assert said["ttft"] in {"faster", "slower", "no difference shown"}
     assert said["cost"] is said["ok"] is None
+    assert said["passed"] == "no difference shown"
+    assert [each["passed"]["value"] for each in found["checks"]] == [1.0] * 3
     chosen = json.loads(read("compare", RUN_ID, "--reference", "zai", "--json"))
     assert {each["reference"] for each in chosen["contrasts"]} == {"zai"}
     assert "zai against ourtoken" in read("compare", RUN_ID)

@@ -23,10 +23,13 @@ from compare.cli.errors import EXIT_CODES
 from compare.cli.leave import EXITS
 from compare.cli.main import VERBS, h2h
 from compare.cli.options import run_facts
+from compare.judge.accepted import Accepted, Per
 from compare.judge.caveats import Caveat
 from compare.judge.contrast import CONTRASTED, Contrast
+from compare.judge.fidelity import Share, Steps, Tools
 from compare.judge.gates import Gate
 from compare.judge.pair import Also
+from compare.judge.quality import Fault, Quality
 from compare.judge.sample import Goodput
 from compare.judge.stats import FLOORS_99
 from compare.judge.summary import Summary
@@ -45,11 +48,14 @@ from providers.registry import DIALECTS, Endpoint, endpoints
 from providers.simulator.catalogue.index import CATALOGUE
 from providers.simulator.faults import FAULTS
 from providers.simulator.profile import PROFILES
+from scenarios import jsonl
 from scenarios import scenario as scenes
+from scenarios.agent import Agent
 from scenarios.checks import KINDS as CHECK_KINDS
 from scenarios.content import Ask, Prompt, Turns
 from scenarios.content import Deadlines as SceneDeadlines
 from scenarios.load import Load
+from scenarios.loop import Loop, Task
 from scenarios.request import Request
 
 ROOT = Path(__file__).parents[1]
@@ -371,7 +377,8 @@ def test_cli_explains_every_key_of_its_json():
     texts = dict.fromkeys(RunRow.__struct_fields__, "")
     run = RunRow(**texts | {"providers": "[]", "scenarios": "[]", "seed": 0})
     assert run_facts(run, 0).keys() <= text
-    for record in (Contrast, Also, Summary, Goodput, Gate, Tally, DayUsage, Endpoint):
+    for record in (Contrast, Also, Summary, Goodput, Gate, Tally, DayUsage, Endpoint,
+                   Quality, Accepted, Per, Share, Tools, Steps, Fault):  # fmt: skip
         missing = set(record.__struct_fields__) - text - {"tally", "is_ratio"}
         assert not missing, record
 
@@ -389,8 +396,9 @@ def test_every_chart_has_a_paragraph_that_says_what_not_to_conclude():
 
 def test_scenarios_explains_every_key_and_check():
     text = page("docs/scenarios.md")
-    records = (Ask, Prompt, Turns, SceneDeadlines, scenes._File, scenes._CaseTable)
-    for record in (*records, scenes._Line, *CHECK_KINDS.values()):
+    records = (Ask, Prompt, Turns, Agent, SceneDeadlines, scenes._File)
+    records = (*records, scenes._CaseTable, Loop, Task)
+    for record in (*records, jsonl.Line, *CHECK_KINDS.values()):
         missing = set(record.__struct_fields__) - set(table(text))
         assert not missing, record
     assert set(CHECK_KINDS) <= set(table(section("docs/scenarios.md", "## Checks")))

@@ -20,8 +20,9 @@ LOOKS_INTO = {
 # A module imports only what stands before it. A name stands for a whole sub-room.
 ORDER = {
     "scenarios": "request prompts form answer texts steps calls fences pages inside "
-    "sandbox code own checks hay trace content ladder turns draw replay scenario proof "
-    "session key sweep load plan",
+    "seccomp sandbox chromium app code own checks agent desk loop hay trace content "
+    "ladder sound turns draw jsonl replay scenario proof session key sweep load blocks "
+    "plan",
     "data": "row timeline prices migrations identity foreign lock statements spool "
     "opening store query ledger export",
     "providers": "outcome reply disguise secret provider usage sse dialect errors "
@@ -35,18 +36,19 @@ ORDER = {
     "refusals chunks content usage transport answers bench index",
     "compare": "run judge show serve cli",
     "compare.run": "mistakes clock calm budget gate hosts choose money config record "
-    "rest prepare descriptors fuse brake sender engine monitor calibrate course "
+    "rest prepare descriptors fuse brake seats sender engine monitor calibrate course "
     "measure tally attend letters lost worker fleet resume grade conduct claims "
     "selftest",
     "compare.judge": "tally kind frame stats sample summary blocks resample pair "
-    "estimate contrast accepted economy warmth ladder counting capacity knee periods "
-    "depth definitions comparable caveats notes comparison stored threshold grammar "
-    "evidence gates live lines validity remarks",
-    "compare.show": "words cells tables verdicts others gates grids papers notebook "
-    "letters theme subject findings panel parts page placing boxes curves forest "
-    "outcomes sweeps prompts streams money cache times climbs countings capacities "
-    "warmths ctxgrid calendar weekly kinds charts inline pictures jobfile sheets facts "
-    "report",
+    "estimate contrast accepted answers fidelity quality economy warmth ladder "
+    "counting capacity knee periods depth definitions comparable caveats notes "
+    "comparison stored marks threshold grammar evidence gates live lines validity "
+    "remarks",
+    "compare.show": "words cells quality tables verdicts others gates grids papers "
+    "notebook letters theme subject findings panel parts page placing boxes curves "
+    "forest outcomes sweeps prompts streams money passing turns cache times climbs "
+    "countings capacities warmths ctxgrid calendar weekly kinds charts inline pictures "
+    "jobfile sheets facts report",
     "compare.serve": "probe sweep",
 }
 # Rooms whose modules do not know each other's order: each verb stands alone.

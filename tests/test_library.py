@@ -160,7 +160,7 @@ requestAnimationFrame(loop);
 def test_a_page_with_all_that_was_asked_for_passes_and_less_does_not():
     rows = ",\n".join(f'"{row}"' for row in MAZE)
     page = GAME % (rows, "x" * 4000)
-    html, _ = checks_of(load("oneshot-app"), "1")
+    html, *_ = checks_of(load("oneshot-app"), "1")
     assert html.grade(Answer(content=f"```html\n{page}\n```")).detail is None
     for part in ("Clyde", "KeyW", 'id="lives"', "__state", "</html>", rows[:200]):
         assert part in page

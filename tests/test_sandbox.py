@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scenarios import sandbox
+from scenarios import sandbox, seccomp
 from scenarios.sandbox import Limits, NoSandboxError, Program, Value, find
 
 QUICK = Limits(wall=5.0, cpu=2)
@@ -249,3 +249,67 @@ def test_a_kernel_that_forbids_it_is_found_out(monkeypatch):
             find()
     finally:
         find.cache_clear()
+
+
+KERNEL = """
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+def refused(call):
+    found = call()
+    return found if found >= 0 else os.strerror(ctypes.get_errno())
+def shared(size):
+    libc.shmget.argtypes = (ctypes.c_int, ctypes.c_size_t, ctypes.c_int)
+    return refused(lambda: libc.shmget(0, size, 0o1600))
+def nameless(size):
+    try:
+        made = os.memfd_create("x")
+        os.truncate(made, size)
+        return made
+    except OSError as error:
+        return error.strerror
+def ring():
+    return refused(lambda: libc.syscall(425, 8, ctypes.create_string_buffer(120)))
+def doubled():
+    return refused(lambda: libc.syscall(0x40000000 | 29, 0, 1 << 20, 0o1600))
+"""
+
+
+def test_memory_that_no_limit_sees_is_refused(box):
+    """Shared memory of System V outlives a process, and its address space too."""
+    before = Path("/proc/sysvipc/shm").read_text()
+    lines = ("shared(1 << 30)", "nameless(1 << 40)", "ring()", "doubled()")
+    found = values(box, KERNEL, *lines)
+    assert found == ["Operation not permitted"] * 4
+    assert Path("/proc/sysvipc/shm").read_text() == before
+
+
+def test_the_filter_is_of_this_machine_and_refuses_what_it_names():
+    assert len(seccomp.program("aarch64")) == 8 * (len(seccomp.REFUSED) + 6)
+    assert len(seccomp.program("x86_64")) == 8 * (len(seccomp.REFUSED) + 7)
+    assert seccomp.program("pdp11") is None
+
+
+def test_without_a_filter_nothing_runs(box, monkeypatch):
+    monkeypatch.setattr(seccomp, "_KINDS", {})
+    with pytest.raises(NoSandboxError, match="system calls"):
+        ran(box, "", "1")
+
+
+HUNGRY = """
+import os, time
+def eat(processes, mib):
+    for _ in range(processes):
+        if not os.fork():
+            held = bytearray(mib << 20)
+            time.sleep(30)
+    time.sleep(30)
+"""
+
+
+def test_many_processes_have_no_more_memory_together(box):
+    begun = time.monotonic()
+    limits = Limits(wall=20.0, total_mib=200)
+    found = ran(box, HUNGRY, "eat(8, 60)", limits=limits)
+    assert found.fault == "it used more than 200 MiB"
+    assert time.monotonic() - begun < 10
+    assert nothing_runs()

@@ -61,9 +61,10 @@ def chart(
     prompt-length  TTFT by prompt            raster         token by token
     gaps           gaps and stalls           errors         what became of all
     cost-speed     the efficient hosts       cost-cache     break-even hit rates
-    accepted       per accepted answer       over-time      course of the run
+    accepted       per accepted answer       pass-rate      checks, with noise
+    quality-price  checks against price      turns          sessions by turn
+    ctx-grid       recall in long prompts    over-time      course of the run
     hour-of-week   times and errors by hour  calendar       availability by day
-    ctx-grid       recall in long prompts
     """  # noqa: D301 - click marks a block that is not wrapped with this character
     from compare.show.charts import KINDS
 

@@ -24,6 +24,7 @@ FORMATS = ("csv", "jsonl", "markdown", "parquet")
     help="The file (default, or -: standard output).",
 )
 @click.option("--summary", is_flag=True, help="One line a host instead of a request.")
+@click.option("--checks", is_flag=True, help="What checks say, one line a host.")
 @click.option("--csv-raw", is_flag=True, help="Leave cells that look like formulas.")
 @force_option
 @db_option
@@ -32,19 +33,24 @@ def export(
     form: str,
     output: Path,
     summary: bool,
+    checks: bool,
     csv_raw: bool,
     force: bool,
     db: Path,
 ) -> None:
-    """Write every row of RUN (the warm-up too: see `phase`), or its summary."""
+    """Write every row of RUN (the warm-up too: see `phase`), or a line a host."""
+    if summary and checks:
+        raise click.UsageError("--summary and --checks: choose one")
     to_stdout = str(output) == "-"
     if to_stdout and form == "parquet":
         raise click.UsageError("--format parquet is binary: name a file with -o")
     out = sys.stdout if to_stdout else output
-    write = _write_summary if summary else _write_rows
+    write = _write_marks if checks else _write_summary if summary else _write_rows
     n = write(db, run, form, out, force=force, raw=csv_raw)
     if not to_stdout:
-        click.echo(f"{output}: {n:,} {'lines' if summary else 'rows'}", err=True)
+        click.echo(
+            f"{output}: {n:,} {'lines' if summary or checks else 'rows'}", err=True
+        )
 
 
 def _write_rows(db: Path, text: str, form: str, out: Any, **how: bool) -> int:
@@ -71,3 +77,16 @@ def _write_summary(db: Path, text: str, form: str, out: Any, **how: bool) -> int
     found = judged(db, text)
     summaries = summarise(found.frame, objectives_of(found.run))
     return write(lines(found.run, summaries), Line, form, out, **how)
+
+
+def _write_marks(db: Path, text: str, form: str, out: Any, **how: bool) -> int:
+    from compare.cli.reading import judged
+    from compare.judge.comparison import quality_of
+    from compare.judge.marks import Mark, marks
+    from compare.show.words import names_in
+    from data.export import export as write
+
+    found = judged(db, text)
+    hosts = [h for h in names_in(found.run.providers) if h in found.frame.hosts]
+    made = quality_of(found, next(iter(hosts), None))
+    return write(marks(found.run, made), Mark, form, out, **how)

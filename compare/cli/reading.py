@@ -100,6 +100,7 @@ def facts(found: "Comparison") -> dict[str, Any]:
             }
             for each in found.contrasts
         ],
+        "checks": [msgspec.to_builtins(each) for each in found.qualities],
         "caveats": [
             {**msgspec.to_builtins(note), "advice": note.advice} for note in found.notes
         ],

@@ -1,4 +1,4 @@
-"""What an accepted answer costs, in money and in waiting, failures included."""
+"""What an accepted answer costs, in money, waiting and tokens, failures included."""
 
 import math
 
@@ -29,9 +29,9 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 
     `n` is ok + failed. Accepted is what passed its checks; where no answer was checked
     (`checked` False) every ok one. Of `n_unchecked` answers it is not known whether
-    they would pass: they are in none of the figures. `usd` and `seconds` are what the
-    n requests were charged and lasted, over the accepted ones. A request lasts until
-    its last token, a failed one until its end.
+    they would pass: they are in none of the figures. `usd`, `seconds` and `tokens`
+    (prompt and output) are what the n requests were charged, lasted and used, over the
+    accepted ones. A request lasts until its last token, a failed one until its end.
     """
 
     n: int
@@ -40,28 +40,85 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     n_unchecked: int
     usd: Per
     seconds: Per
+    tokens: Per
+
+
+class Trials(msgspec.Struct, frozen=True, kw_only=True):
+    """Attempts that may be accepted, one place each in every column; NaN is unknown.
+
+    `ok` tells which were answered, `passed` is 1 or 0 of those that were checked.
+    """
+
+    ok: Bools
+    passed: Floats
+    usd: Floats
+    seconds: Floats
+    tokens: Floats
+
+    @property
+    def waiting(self) -> Bools:
+        """Return which were answered and not checked, though others were."""
+        unknown = np.isnan(self.passed)
+        return self.ok & unknown & bool((self.ok & ~unknown).any())
+
+
+def trials(frame: Frame, rows: Ints) -> Trials:
+    """Return requests as attempts; take those that their host answers for."""
+    figures = {name: column[rows] for name, column in frame.figures.items()}
+    ok = frame.ok[rows]
+    lasted = figures["end_s"] - figures["sent_s"]
+    return Trials(
+        ok=ok,
+        passed=figures["passed"],
+        usd=figures["cost"],
+        seconds=np.where(ok, figures["e2e"] / 1e3, lasted),
+        tokens=figures["prompt"] + figures["tokens"],
+    )
+
+
+def gathered(found: Trials, session: Ints) -> Trials:
+    """Return sessions as attempts: each has one number in `session`.
+
+    One is ok if all its requests are, and passed as its last check says; it takes what
+    they took together.
+    """
+    n = int(session.max()) + 1 if len(session) else 0
+    known = ~np.isnan(found.passed)
+    passed = np.full(n, np.nan)
+    passed[session[known]] = found.passed[known]
+    sums = {
+        name: np.bincount(session, getattr(found, name), minlength=n).astype(float)
+        for name in ("usd", "seconds", "tokens")
+    }
+    failed = np.bincount(session, ~found.ok, minlength=n)
+    return Trials(ok=failed == 0, passed=passed, **sums)
 
 
 def accepted(frame: Frame, rows: Ints) -> Accepted:
     """Return what became of some rows that their host answers for."""
-    rows = rows[frame.judged[rows]]
-    ok, passed = frame.ok[rows], frame.figures["passed"][rows]
-    checked = bool((~np.isnan(passed[ok])).any())
-    waiting = ok & np.isnan(passed) & checked
-    rows, ok, passed = rows[~waiting], ok[~waiting], passed[~waiting]
+    return accepted_of(trials(frame, rows[frame.judged[rows]]))
+
+
+def accepted_of(found: Trials) -> Accepted:
+    """Return what became of some attempts."""
+    checked = bool((found.ok & ~np.isnan(found.passed)).any())
+    counted = ~found.waiting
+    ok, passed = found.ok[counted], found.passed[counted]
     good = ok & (passed == 1) if checked else ok
-    sent, end = frame.figures["sent_s"][rows], frame.figures["end_s"][rows]
-    lasted = np.where(ok, frame.figures["e2e"][rows] / 1e3, end - sent)
-    cost = frame.figures["cost"][rows]
-    unpriced = bool(np.isnan(cost[ok]).any())
     return Accepted(
-        n=len(rows),
+        n=len(ok),
         n_accepted=int(good.sum()),
         checked=checked,
-        n_unchecked=int(waiting.sum()),
-        usd=_per(np.where(unpriced, np.nan, cost), good),
-        seconds=_per(lasted, good),
+        n_unchecked=int(found.waiting.sum()),
+        usd=_per(_told(found.usd[counted], ok), good),
+        seconds=_per(found.seconds[counted], good),
+        tokens=_per(_told(found.tokens[counted], ok), good),
     )
+
+
+def _told(amounts: Floats, ok: Bools) -> Floats:
+    """Return amounts, none where an ok attempt has none: failures may be unknown."""
+    return np.where(np.isnan(amounts[ok]).any(), np.nan, amounts)
 
 
 def _per(amounts: Floats, good: Bools) -> Per:

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from compare.judge.answers import COLUMNS as ANSWERS
+from compare.judge.answers import answers
 from compare.judge.caveats import Caveat, Note, withheld
 from compare.judge.comparable import refuse, unlike, unlike_runs
 from compare.judge.contrast import between, contrasts, floors, matched
@@ -22,9 +24,11 @@ from compare.judge.notes import (
     unlike_loads,
 )
 from compare.judge.pair import Contrast
+from compare.judge.quality import Quality, has_quality, qualities
 from compare.judge.sample import OBJECTIVES
 from compare.judge.summary import Summary, summarise
 from data.migrations import StoreError
+from data.query import Verdicts
 from data.row import RunRow
 
 Batches = Iterable[Sequence[Sequence[Any]]]
@@ -40,13 +44,14 @@ class Judged(msgspec.Struct, frozen=True):
     """A stored run and its measured rows; `timelines` reads `depth.COLUMNS` of it.
 
     `more` reads any columns of the same rows, of all of them or of the `seq`s from a
-    first to a last one.
+    first to a last one; `verdicts` reads what came of their checks.
     """
 
     run: RunRow
     frame: Frame
     timelines: Callable[[], Batches]
     more: More = nothing_more
+    verdicts: Callable[[], Sequence[Verdicts]] = tuple
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +59,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
     `reference` is the host that the others are set against; None where two runs set
     each host against itself, or there is no host. `summaries` are those of the last
-    run, with `objectives` in ms by metric.
+    run, with `objectives` in ms by metric, and `qualities` say what its checks say.
     """
 
     runs: tuple[RunRow, ...]
@@ -62,6 +67,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     summaries: list[Summary]
     contrasts: list[Contrast]
     notes: list[Note]
+    qualities: list[Quality] = []
     objectives: Mapping[str, float] = {}
 
     @property
@@ -119,6 +125,7 @@ def within(
         summaries=summarise(frame, objectives),
         contrasts=withheld(made, notes),
         notes=notes,
+        qualities=quality_of(found, chosen),
         objectives=objectives or {},
     )
 
@@ -154,8 +161,17 @@ def across(
         summaries=summarise(b.frame, objectives),
         contrasts=withheld(made, notes),
         notes=notes,
+        qualities=quality_of(b),
         objectives=objectives or {},
     )
+
+
+def quality_of(found: Judged, reference: str | None = None) -> list[Quality]:
+    """Return what the checks of a run say of its hosts; empty where there are none."""
+    if not has_quality(found.frame):
+        return []
+    known = answers(found.frame, found.more(ANSWERS, None))
+    return qualities(found.frame, known, found.verdicts(), reference)
 
 
 def floor_of(run: RunRow) -> dict[str, float]:

@@ -12,7 +12,15 @@ import numpy as np
 from compare.judge.blocks import Blocks, alike, blocks_of
 from compare.judge.estimate import estimated, of_shares
 from compare.judge.frame import Frame, Segment, of
-from compare.judge.pair import CONTRASTED, PRIMARY, TESTED, Contrast, Sides, base
+from compare.judge.pair import (
+    CONTRASTED,
+    PASSED,
+    PRIMARY,
+    TESTED,
+    Contrast,
+    Sides,
+    base,
+)
 from compare.judge.sample import LOWER_IS_BETTER
 from compare.judge.stats import CONFIDENCE, holm
 from data.row import Timing
@@ -20,6 +28,7 @@ from data.row import Timing
 __all__ = ["CONTRASTED", "Contrast", "between", "contrasts", "floors", "judged"]
 
 FASTER, SLOWER = "faster", "slower"
+BETTER, WORSE = "better", "worse"
 NO_DIFFERENCE = "no difference shown"
 """Nothing was shown, which is not that they are equal."""
 TOO_FEW = "too few samples"
@@ -39,7 +48,8 @@ def contrasts(
     steps are kept apart. A block counts for a pair of hosts where both are ok, have
     the figure and used the same kind of connection. `seed` makes the intervals
     repeatable. `floor_ms` is the bench's own error by metric. With `depths` only the
-    time to so many tokens (figure `ttn`) is contrasted, in those segments.
+    time to so many tokens (figure `ttn`) is contrasted, in those segments. Of live
+    sessions shares alone are: their prompts differ.
     """
     frame = found if isinstance(found, Frame) else of(found)
     chosen = next(iter(frame.hosts), None) if reference is None else reference
@@ -51,10 +61,11 @@ def contrasts(
             continue
         blocks = blocks_of(frame, segment, hosts)
         for host in (each for each in hosts if each != chosen):
-            sides = paired_sides(blocks, segment, (host, str(chosen)), depth)
-            made += estimated(sides, seed, floor_ms)
+            if segment.scenario not in frame.live:
+                sides = paired_sides(blocks, segment, (host, str(chosen)), depth)
+                made += estimated(sides, seed, floor_ms)
             if depth is None:
-                made.append(_success(blocks, segment, host, str(chosen)))
+                made += _shares(blocks, segment, host, str(chosen))
     return judged(made)
 
 
@@ -96,9 +107,15 @@ def between(
                 )
                 for metric in CONTRASTED
             ]
-            made += estimated(sides, seed, floor_ms)
+            if segment.scenario not in b.live:
+                made += estimated(sides, seed, floor_ms)
             fates = b.ok[ours[b.judged[ours]]], a.ok[theirs[a.judged[theirs]]]
             made.append(of_shares(names, segment, *fates, paired=False))
+            checked = (b.values(PASSED, ours) == 1, a.values(PASSED, theirs) == 1)
+            if all(map(len, checked)):
+                made.append(
+                    of_shares(names, segment, *checked, paired=False, metric=PASSED)
+                )
     return judged(made)
 
 
@@ -181,6 +198,8 @@ def floors(floor: Mapping[str, float] | None) -> dict[str, float]:
 
 def _verdict(contrast: Contrast) -> str | None:
     metric = base(contrast.metric)
+    if metric == PASSED and contrast.paired:
+        return _of_checks(contrast)
     if contrast.statistic != PRIMARY or metric not in TESTED:
         return None
     if contrast.need_more:
@@ -193,9 +212,31 @@ def _verdict(contrast: Contrast) -> str | None:
     return FASTER if less == (metric in LOWER_IS_BETTER) else SLOWER
 
 
-def _success(blocks: Blocks, segment: Segment, host: str, reference: str) -> Contrast:
-    """Return the difference in success share, over blocks that both answer for."""
-    ours, theirs = blocks.outcomes(host), blocks.outcomes(reference)
-    both = ~np.isnan(ours) & ~np.isnan(theirs)
-    names = (host, reference)
-    return of_shares(names, segment, ours[both] == 1, theirs[both] == 1, paired=True)
+def _of_checks(contrast: Contrast) -> str:
+    if contrast.need_more:
+        return TOO_FEW
+    if contrast.p is None or contrast.p > 1 - CONFIDENCE or not contrast.estimate:
+        return NO_DIFFERENCE
+    return BETTER if contrast.estimate > 0 else WORSE
+
+
+def _shares(
+    blocks: Blocks, segment: Segment, host: str, reference: str
+) -> list[Contrast]:
+    """Return the differences in success share, and in that of checks that passed.
+
+    Each over blocks that both hosts answer for, or that were checked at both.
+    """
+    made = []
+    for metric in ("ok", PASSED):
+        ours, theirs = (
+            blocks.outcomes(each) if metric == "ok" else blocks.figure(each, metric)
+            for each in (host, reference)
+        )
+        both = ~np.isnan(ours) & ~np.isnan(theirs)
+        if metric == PASSED and not both.any():
+            continue
+        sides = ours[both] == 1, theirs[both] == 1
+        names = (host, reference)
+        made.append(of_shares(names, segment, *sides, paired=True, metric=metric))
+    return made

@@ -12,6 +12,7 @@ from compare.judge.pair import (
     FLOOR_OF_MEANS,
     LARGE_SAMPLE,
     MEANS,
+    PASSED,
     PRIMARY,
     RATIOS,
     SCORE,
@@ -36,7 +37,13 @@ from compare.judge.resample import (
     shares_difference,
 )
 from compare.judge.sample import LOWER_IS_BETTER
-from compare.judge.stats import CONFIDENCE, at_rank, floor_of, share_interval
+from compare.judge.stats import (
+    CONFIDENCE,
+    at_rank,
+    floor_of,
+    mcnemar,
+    share_interval,
+)
 
 Draws = NDArray[np.float64]
 
@@ -231,10 +238,16 @@ def of_shares(
     theirs: Bools,
     *,
     paired: bool,
+    metric: str = "ok",
 ) -> Contrast:
-    """Return the difference of two shares of successes; paired ones block by block."""
+    """Return the difference of two shares of successes; paired ones block by block.
+
+    Of paired checks `p` is that of McNemar's exact test.
+    """
     n, floor = min(len(ours), len(theirs)), floor_of(0.5)
-    found = NOTHING
+    found, p = NOTHING, None
+    if paired and metric == PASSED:
+        p = mcnemar(int((ours & ~theirs).sum()), int((theirs & ~ours).sum()))
     if n >= floor:
         found = shares_difference(ours, theirs, CONFIDENCE, paired=paired)
     return Contrast(
@@ -242,11 +255,12 @@ def of_shares(
         reference=names[1],
         scenario=segment.scenario,
         step=segment.step,
-        metric="ok",
+        metric=metric,
         statistic=SHARES,
         estimate=found.value,
         low=found.low,
         high=found.high,
+        p=p if n >= floor else None,
         need_more=floor - n if n < floor else None,
         n_blocks=n,
         paired=paired,

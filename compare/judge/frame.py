@@ -66,8 +66,9 @@ class Frame(msgspec.Struct, frozen=True, dict=True):
     `prompt` tells prompts apart (0: unknown). `figures` has the keys of `DERIVED`;
     times in ms, money in USD, `sent_s` and `end_s` in seconds from the run's start.
     `asked` has each unlike thing that a host was asked for, and is empty where nobody
-    looked. `breaks`, first and last second each, are the
-    times in which a run that was resumed did not send.
+    looked. `breaks`, first and last second each, are the times in which a run that was
+    resumed did not send. `live` are scenarios in which each host was asked from its own
+    answers: a session is one block there.
     """
 
     kinds: tuple[Kind, ...]
@@ -78,6 +79,7 @@ class Frame(msgspec.Struct, frozen=True, dict=True):
     figures: dict[str, Floats]
     asked: dict[tuple[Segment, str], tuple[Asked, ...]] = {}
     breaks: tuple[tuple[float, float], ...] = ()
+    live: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(self.kind)

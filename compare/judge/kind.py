@@ -29,8 +29,13 @@ class Kind(msgspec.Struct, frozen=True):
     @property
     def step(self) -> int | None:
         """Return the number of the load step, None where `load` has none."""
-        step = msgspec.json.decode(self.load or "{}").get("step")
-        return step if isinstance(step, int) else None
+        return step_of(self.load)
+
+
+def step_of(load: str) -> int | None:
+    """Return the number of a load step out of its JSON, None where it has none."""
+    step = msgspec.json.decode(load or "{}").get("step")
+    return step if isinstance(step, int) else None
 
 
 class Segment(msgspec.Struct, frozen=True):

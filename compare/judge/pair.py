@@ -34,6 +34,9 @@ STATISTICS: dict[str, tuple[str, ...]] = {
 FLOOR_OF_MEANS = floor_of(0.75)
 """Fewer values say too little of what a mean's rare large ones do."""
 
+PASSED = "passed"
+"""The metric of answers that passed their checks."""
+
 BOOTSTRAP, LARGE_SAMPLE, SCORE = "block bootstrap", "large sample", "score"
 
 
@@ -58,7 +61,8 @@ class Contrast(msgspec.Struct, frozen=True, kw_only=True):
     None where it is not bounded.
 
     `verdict` is `faster`, `slower`, `no difference shown` or `too few samples` for the
-    ratio of medians, by `p`, which is corrected for the number of hosts (Holm); None
+    ratio of medians, by `p`, which is corrected for the number of hosts (Holm); of
+    checks that passed (paired alone) it is `better` or `worse` for the first two; None
     for everything else. `below_floor` says that the medians differ by less than the
     bench's own error. `also` has the metric's other statistics. `method` is where the
     interval comes from. `n_blocks` are the blocks in which both have the figure, or

@@ -253,6 +253,22 @@ def _share_at(beyond: Callable[[float], bool]) -> float:
     return (low + high) / 2
 
 
+def _at_least(k: int, n: int, q: float) -> float:
+    """Return how often a binomial (n, q) is k or more."""
+    first, mass = _binomial(n, q)
+    return float(mass[max(k - first, 0) :].sum())
+
+
+def mcnemar(ours: int, theirs: int) -> float:
+    """Return the exact two-sided p of as many discordant pairs on the two sides.
+
+    McNemar, Psychometrika 12 (1947): if none is better, each discordant pair falls to
+    either side by the toss of a coin.
+    """
+    n = ours + theirs
+    return min(1.0, 2 * _at_least(max(ours, theirs), n, 0.5)) if n else 1.0
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """Return p-values corrected for being several (Holm, Scand. J. Statist. 6, 1979).
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from compare.judge.comparison import Batches, Judged
 from compare.judge.depth import COLUMNS as DEPTHS
-from compare.judge.frame import COLUMNS, read
+from compare.judge.frame import COLUMNS, Frame, read
 from compare.judge.kind import Asked, Kind, Segment
 from data import query
 from data.row import RunRow
@@ -27,10 +28,9 @@ def load(db: Path, text: str) -> Judged:
     """
     with closing(query.open_reader(db)) as reader:
         run = query.run(reader, query.resolve(reader, text))
-        frame = msgspec.structs.replace(
-            read(query.columns(reader, run.run_id, COLUMNS)), breaks=_breaks(run)
-        )
-        frame.asked.update(_asked(reader, run.run_id))
+        frame = read(query.columns(reader, run.run_id, COLUMNS))
+        frame = msgspec.structs.replace(_whole(frame, run), breaks=_breaks(run))
+        frame.asked.update(_asked(reader, run))
 
     def timelines() -> Iterator[Sequence[Sequence[Any]]]:
         with closing(query.open_reader(db)) as again:
@@ -40,26 +40,61 @@ def load(db: Path, text: str) -> Judged:
         with closing(query.open_reader(db)) as again:
             yield from query.columns(again, run.run_id, names, span=span)
 
-    return Judged(run, frame, timelines, more)
+    def verdicts() -> list[query.Verdicts]:
+        with closing(query.open_reader(db)) as again:
+            return query.verdicts(again, run.run_id)
+
+    return Judged(run, frame, timelines, more, verdicts)
+
+
+def _whole(frame: Frame, run: RunRow) -> Frame:
+    """Return a frame without turns where sessions are judged whole.
+
+    Which scenarios these are stands in `runs.scenarios`. In live ones hosts are asked
+    each from its own answers, so they share sessions and not blocks, nor prompts.
+    """
+    whole, live = _marked(run, "whole"), _marked(run, "live")
+    shift = frame.codes(lambda k: (k.turn or 1) - 1 if k.scenario in live else 0)
+    apart = frame.marks(lambda kind: kind.scenario in live)
+    kinds = tuple(
+        msgspec.structs.replace(kind, turn=None) if kind.scenario in whole else kind
+        for kind in frame.kinds
+    )
+    return msgspec.structs.replace(
+        frame,
+        kinds=kinds,
+        block=frame.block - shift,
+        prompt=np.where(apart, 0, frame.prompt),
+        live=live,
+    )
+
+
+def _marked(run: RunRow, how: str) -> frozenset[str]:
+    """Return the scenarios of a run that it says are `whole`, or `live`."""
+    listed = json.loads(run.scenarios or "[]")
+    tables = [each for each in listed if isinstance(each, dict)]
+    return frozenset(str(each.get("name")) for each in tables if each.get(how))
 
 
 def _asked(
-    reader: sqlite3.Connection, run_id: str
+    reader: sqlite3.Connection, run: RunRow
 ) -> dict[tuple[Segment, str], tuple[Asked, ...]]:
     """Return all that each host was asked for, by case where that is not one thing."""
-    names = Asked.__struct_fields__[:-1]
-    found = _by_host(query.distinct(reader, run_id, (*WHERE, *names)))
+    names, whole = Asked.__struct_fields__[:-1], _marked(run, "whole")
+    found = _by_host(query.distinct(reader, run.run_id, (*WHERE, *names)), whole)
     if all(len(each) == 1 for each in found.values()):
         return found
-    return _by_host(query.distinct(reader, run_id, (*WHERE, *names, "case_id")))
+    by_case = query.distinct(reader, run.run_id, (*WHERE, *names, "case_id"))
+    return _by_host(by_case, whole)
 
 
 def _by_host(
-    lines: Iterator[tuple[Any, ...]],
+    lines: Iterator[tuple[Any, ...]], whole: frozenset[str]
 ) -> dict[tuple[Segment, str], tuple[Asked, ...]]:
     found: dict[tuple[Segment, str], tuple[Asked, ...]] = {}
     for host, scenario, turn, load, *what in lines:
-        kind = Kind(host, scenario, turn, load, "", None, None, None)
+        part = None if scenario in whole else turn
+        kind = Kind(host, scenario, part, load, "", None, None, None)
         key = (Segment(kind.asked, kind.step), host)
         found[key] = tuple(dict.fromkeys((*found.get(key, ()), Asked(*what))))
     return found

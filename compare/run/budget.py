@@ -74,7 +74,7 @@ def worst_of(
             return 0
         provider = by_name[arrival.provider]
         body = dialect(provider.dialect).body(arrival.request, provider)
-        tokens = len(msgspec.json.encode(body)) + TEMPLATE_TOKENS
+        tokens = len(msgspec.json.encode(body)) + TEMPLATE_TOKENS + arrival.grown
         return prices.worst_case(price, tokens, arrival.request.max_tokens) or 0
 
     return worst

@@ -25,6 +25,7 @@ from data.row import CheckRow, Row, RunRow
 from data.store import Store
 from providers.secret import hide
 from scenarios.plan import plan_hash
+from scenarios.scenario import Scenario
 
 Judge = Callable[[Health | None, int, str | None, str], tuple[str, str]]
 """From how the bench fared (None: unknown), how many of its workers were lost, why it
@@ -201,10 +202,18 @@ def _run_row(run: Run, floor: str | None) -> RunRow:
         tags=hidden(_json(run.job.tags)),
         prices=_json(priced),
         providers=_json(run.plan.providers),
-        scenarios=_json([scene.name for scene in run.plan.scenarios]),
+        scenarios=_json([_named(scene) for scene in run.plan.scenarios]),
         seed=run.plan.seed,
         floor=floor,
     )
+
+
+def _named(scene: Scenario) -> str | dict[str, object]:
+    """Return a scenario's name, in a table where sessions are judged whole or live."""
+    if not scene.whole:
+        return scene.name
+    live = {"live": True} if scene.loop else {}
+    return {"name": scene.name, "whole": True, **live}
 
 
 def _versions() -> dict[str, str]:

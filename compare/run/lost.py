@@ -18,7 +18,9 @@ def numbers(plan: Plan, index: int, of: int) -> Iterator[int]:
     for segment in segments(plan):
         turns, n_blocks = segment.scenario.turns, segment.n_blocks or 0
         for start in range(index * turns, n_blocks, of * turns):
-            blocks = range(start, min(start + turns, n_blocks))
+            # Of a live session nobody knows how many steps it would have had.
+            most = 1 if segment.scenario.loop else turns
+            blocks = range(start, min(start + most, n_blocks))
             for block, place in itertools.product(blocks, range(hosts)):
                 yield (segment.first_block + block) * hosts + place
 

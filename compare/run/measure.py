@@ -17,6 +17,7 @@ from providers.outcome import Flag, Outcome
 from providers.provider import Provider
 from providers.reply import Reply, Stamps, Usage
 from providers.secret import hide
+from scenarios.calls import fitting
 from scenarios.checks import CAP, Answer, Check, Verdict, is_late, judge
 from scenarios.request import Arrival, Request
 
@@ -58,7 +59,8 @@ def measure(result: Result, context: Context) -> tuple[Row, list[CheckRow]]:
     """
     arrival, reply, segment = result.arrival, result.reply, result.segment
     provider = context.providers[arrival.provider]
-    verdicts = _checked(result, context)
+    answer = _answer(reply)
+    verdicts = _checked(result, answer, context)
     counted = _cost(reply, context.prices.get(provider.name))
     spent = NO_COST if _beyond(counted) else counted
     course = stream(reply, context.origin)
@@ -78,6 +80,7 @@ def measure(result: Result, context: Context) -> tuple[Row, list[CheckRow]]:
         flags=_json(sorted(_flags(result, course.get("stream_label"), counted))),
         passed=_passed(verdicts),
         score=_score(verdicts),
+        **_said(answer, arrival.request),
     )
     return row, verdicts
 
@@ -229,7 +232,29 @@ def _load(step: int, rate: float | None, concurrency: int, ramp: float) -> str:
     return _json(load)
 
 
-def _checked(result: Result, context: Context) -> list[CheckRow]:
+def _answer(reply: Reply) -> Answer | None:
+    """Return what checks look at, None where no answer came."""
+    if reply.outcome not in ANSWERED:
+        return None
+    return Answer(
+        content=reply.content,
+        tool_calls=tuple((call.name, call.arguments) for call in reply.tool_calls),
+        finish_reason=reply.finish_reason,
+    )
+
+
+def _said(answer: Answer | None, request: Request) -> dict[str, Any]:
+    """Return the columns of what was answered: what tells it apart, its tool calls."""
+    if answer is None:
+        return {}
+    return {
+        "answer_sha256": answer.digest,
+        "n_tool_calls": len(answer.tool_calls),
+        "n_tool_calls_fit": fitting(answer, request.tools or ()),
+    }
+
+
+def _checked(result: Result, answer: Answer | None, context: Context) -> list[CheckRow]:
     """Return a line for each check; an answer that never came passes none."""
     arrival, reply = result.arrival, result.reply
     checks = context.checks(arrival.scenario, arrival.case)
@@ -237,16 +262,11 @@ def _checked(result: Result, context: Context) -> list[CheckRow]:
         return []
     provider = context.providers[arrival.provider]
     lines: list[CheckRow] = []
-    answer = Answer(
-        content=reply.content,
-        tool_calls=tuple((call.name, call.arguments) for call in reply.tool_calls),
-        finish_reason=reply.finish_reason,
-    )
     for check in checks:
         line = CheckRow(
             run_id=context.run_id, seq=arrival.seq, name=check.name, passed=None
         )
-        if reply.outcome not in ANSWERED:
+        if answer is None:
             lines.append(replace(line, detail=f"no answer: {reply.outcome}"))
         elif is_late(check) and answer.size <= CAP:
             # Hidden before it is judged: a key that is echoed is never at rest.
@@ -255,6 +275,10 @@ def _checked(result: Result, context: Context) -> list[CheckRow]:
             lines.append(replace(line, detail=waits, answer=kept))
         else:
             lines.append(_judged(line, judge(check, answer), provider))
+    run, seq = context.run_id, arrival.seq
+    for verdict in result.verdicts:
+        line = CheckRow(run_id=run, seq=seq, name=verdict.name, passed=None)
+        lines.append(_judged(line, verdict, provider))
     return lines
 
 

@@ -91,20 +91,28 @@ def missing(plan: Plan, rest: Rest) -> int | None:
         n = planned(plan, left.segment) if rest.done else left.segment.n_blocks
         if n is None:
             return None
-        total += n * hosts - left.rows
+        if left.segment.scenario.loop:  # of a session that has begun nothing is left
+            total += max(n - len(left.whole) * left.segment.scenario.turns, 0) * hosts
+        else:
+            total += n * hosts - left.rows
     return total
 
 
 def parted(plan: Plan, done: Collection[int]) -> int:
     """Return how many blocks have some of their rows and not all.
 
-    0 where hosts go each at its own pace: blocks then share no moment anyway.
+    0 where hosts go each at its own pace: blocks then share no moment anyway. Steps of
+    a live loop are asked of those that still need them.
     """
     if plan.load.unpaired:
         return 0
-    hosts = len(plan.providers)
+    hosts, made = len(plan.providers), segments(plan)
+    starts = [segment.first_block for segment in made]
     rows = Counter(seq // hosts for seq in done)
-    return sum(n < hosts for n in rows.values())
+    return sum(
+        n < hosts and made[segment_of(starts, block)].scenario.loop is None
+        for block, n in rows.items()
+    )
 
 
 class _Without:
@@ -137,14 +145,17 @@ def _shares(plan: Plan, done: Collection[int]) -> dict[int, Counter[int]]:
 
 
 def _whole(segment: Segment, rows: Counter[int], hosts: int) -> frozenset[int]:
-    """Return the sessions of a segment all of whose requests have their rows."""
+    """Return the sessions of a segment all of whose requests have their rows.
+
+    A live one that has begun counts as such: its history is not kept.
+    """
     turns, by_session = segment.scenario.turns, Counter[int]()
     for block, n in rows.items():
         by_session[(block - segment.first_block) // turns] += n
     return frozenset(
         session
         for session, n in by_session.items()
-        if n == hosts * _turns_of(segment, session)
+        if segment.scenario.loop or n == hosts * _turns_of(segment, session)
     )
 
 

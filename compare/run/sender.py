@@ -10,9 +10,11 @@ from compare.run.budget import Budget
 from compare.run.clock import Clock
 from compare.run.fuse import VAIN, Fuse
 from compare.run.gate import Ceiling, Gate
+from compare.run.seats import Seats
 from providers.outcome import BLAME, Blame, Flag, Outcome
 from providers.reply import Reply
 from providers.start import Start
+from scenarios.answer import Verdict
 from scenarios.plan import Block, Segment, Unit
 from scenarios.request import Arrival
 
@@ -23,7 +25,10 @@ Send = Callable[[Arrival, Start], Awaitable[Reply]]
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one arrival. `due` and `queued` are ns of the run's clock."""
+    """What became of one arrival. `due` and `queued` are ns of the run's clock.
+
+    `verdicts` are those of a live session that it ended.
+    """
 
     arrival: Arrival
     segment: Segment
@@ -31,6 +36,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     due: int | None
     queued: int | None
     worst_nusd: int = 0
+    verdicts: tuple[Verdict, ...] = ()
 
 
 class Sender:
@@ -62,6 +68,7 @@ class Sender:
         self._gates = {
             name: Gate(ceiling) for name, ceiling in (ceilings or {}).items()
         }
+        self._seats = Seats()
         self.fuse = Fuse()
         self.in_flight = 0
         self.sent = 0
@@ -74,7 +81,8 @@ class Sender:
         `late` flags one that this process did not get to before its time was up.
         """
         flags = frozenset({Flag.LATE_START}) if late else frozenset()
-        for block in unit.blocks:
+        live = segment.scenario.loop is not None
+        for block in unit.blocks[:1] if live else unit.blocks:
             for arrival in block:
                 self._note(segment, arrival, Outcome.DROPPED, due, None, flags=flags)
 
@@ -84,9 +92,18 @@ class Sender:
         `due` is when the first was planned, in ns; a later turn of an open loop is
         due a gap after the one before it ended.
         """
-        for turn, block in enumerate(unit.blocks):
+        try:
+            await self._turns(segment, unit, due)
+        finally:
+            self._seats.clear(unit)
+
+    async def _turns(self, segment: Segment, unit: Unit, due: int | None) -> None:
+        for turn, planned in enumerate(unit.blocks):
+            block = self._seats.deal(segment, planned)
+            if not block:
+                return
             if turn:
-                moment = self._clock.now() + int(unit.gap * NS)
+                moment = self._clock.now() + int(unit.pause(block) * NS)
                 due = None if due is None else moment
                 await self._brake.wait(moment if due is None else moment - AHEAD_NS)
                 if self._brake.on:
@@ -161,6 +178,7 @@ class Sender:
         for arrival in block:
             if arrival.provider in self.fuse.blown:
                 worst = held.pop(arrival.seq)
+                self._seats.leave(arrival)
                 self._note(
                     segment, arrival, Outcome.POLICY_REFUSED, due, queued, worst,
                     blame=Blame.ACCOUNT,
@@ -219,6 +237,7 @@ class Sender:
                 due=due,
                 queued=queued,
                 worst_nusd=worst_nusd,
+                verdicts=self._seats.take(arrival, reply),
             )
         )
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from compare.judge.comparison import Comparison
+from compare.show import quality
 from compare.show.verdicts import marked, ratio_cells
 from compare.show.words import number, percent, usd
 
@@ -32,6 +33,21 @@ def figures(found: Comparison) -> Grid:
             ]
         )
     return columns, lines
+
+
+def checks(found: Comparison) -> Grid:
+    """Return what checks say, a line a host, scenario and load step."""
+    said = quality.labels(found.qualities)
+    lines = [
+        [
+            each.scenario,
+            _step(each.step),
+            each.provider,
+            *(quality.LINES[name](each).replace("\n", " ") for name in said),
+        ]
+        for each in found.qualities
+    ]
+    return ("scenario", "step", "host", *said), lines if said else []
 
 
 def ratios(found: Comparison) -> Grid:

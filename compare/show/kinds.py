@@ -18,10 +18,12 @@ from compare.show import (
     forest,
     money,
     outcomes,
+    passing,
     prompts,
     streams,
     sweeps,
     times,
+    turns,
     weekly,
 )
 from compare.show.panel import Panel
@@ -223,6 +225,36 @@ KINDS: dict[str, Kind] = {
         "line: 95 % interval, from 24 requests",
         told=money.priced,
         lacks=_needs("e2e", NO_LAST),
+    ),
+    "pass-rate": Kind(
+        title="Answers that pass their checks",
+        says="the share of checked answers that passed, beside each host's own noise",
+        paint=passing.pass_rate,
+        height=passing.pass_rate_height,
+        note="bar: 95 % interval (Wilson) · what was not checked counts neither way · "
+        "unlike the reference: blocks in which the two are judged differently; unlike "
+        "itself: pairs of answers to one case",
+        lacks=passing.lacks_checks,
+    ),
+    "quality-price": Kind(
+        title="Quality against price",
+        says="the share of answers that passed against what an attempt costs",
+        paint=passing.quality_price,
+        height=passing.quality_price_height,
+        note="filled marks: hosts that no other beats in both respects · upright bar: "
+        "95 % interval of the share (Wilson) · an attempt is a request, or a session "
+        "where whole sessions are judged",
+        told=money.priced,
+        lacks=passing.lacks_priced_checks,
+    ),
+    "turns": Kind(
+        title="Sessions turn by turn",
+        says="time to first token, cost and cache hits by the turn of a session",
+        paint=turns.turns,
+        height=turns.turns_height,
+        note="dot: one answer · line: median (from 11 answers), mean cost in USD, "
+        "cached / prompt tokens of all requests of a turn · no 95 % intervals",
+        lacks=turns.lacks_turns,
     ),
     "over-time": Kind(
         title="Time to first token over the run",

@@ -73,7 +73,7 @@ def cost_speed_height(panel: Panel) -> float:
 
 def per_accepted(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
     """Draw what each accepted answer cost and how long it was waited for."""
-    found = [accepted(panel.frame, host.rows) for host in panel.hosts]
+    found = [_taken(panel, host) for host in panel.hosts]
     told = _of_accepted(panel, found)
     above, below = stack(spec, 0.75 + 0.45 * len(found), foot_height(told))
     sides = above.subgridspec(1, 2, wspace=0.05)
@@ -101,8 +101,17 @@ def per_accepted(figure: Figure, spec: SubplotSpec, panel: Panel) -> None:
 
 def accepted_height(panel: Panel) -> float:
     """Return the inches that a panel of accepted answers takes."""
-    found = [accepted(panel.frame, host.rows) for host in panel.hosts]
+    found = [_taken(panel, host) for host in panel.hosts]
     return 0.9 + 0.45 * len(found) + foot_height(_of_accepted(panel, found))
+
+
+def _taken(panel: Panel, host: Host) -> Accepted:
+    """Return what accepted answers took; where sessions are judged, sessions."""
+    for segment in panel.segments:
+        known = panel.subject.qualities.get((segment, host.name))
+        if known is not None:
+            return known.accepted
+    return accepted(panel.frame, host.rows)
 
 
 def lacks_prices(subject: Subject) -> str | None:

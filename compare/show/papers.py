@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 from compare.judge.comparison import Comparison
 from compare.judge.gates import Gate
 from compare.show import gates as shown
-from compare.show.grids import Grid, figures, ratios
+from compare.show.grids import Grid, checks, figures, ratios
 from compare.show.tables import head
 from compare.show.verdicts import headline, letter, sided, sides
 from compare.show.words import plain
@@ -61,6 +61,7 @@ def markdown(found: Comparison, gates: Sequence[Gate]) -> str:
         *(f"**{harmless(line)}**" for line in headline(found)),
         *_gate_lines(gates),
         _escaped(figures(found)),
+        _escaped(checks(found)),
         _contrasts(found),
         _caveats(found),
         "\n".join(

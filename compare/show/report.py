@@ -10,7 +10,7 @@ import msgspec
 from jinja2 import Environment, StrictUndefined, Template
 
 from compare.judge.comparison import Comparison
-from compare.judge.contrast import FASTER, SLOWER
+from compare.judge.contrast import BETTER, FASTER, SLOWER, WORSE
 from compare.judge.gates import Gate
 from compare.show import facts, sheets
 from compare.show.inline import palette
@@ -23,7 +23,9 @@ from data.row import Failure
 MOST_FAILURES = 100
 """So many kinds of failure stand on a page."""
 
-TONES = {FASTER: "good", SLOWER: "bad", "FAILED": "bad"}
+TONES = {
+    FASTER: "good", BETTER: "good", SLOWER: "bad", WORSE: "bad", "FAILED": "bad"
+}  # fmt: skip
 """Verdicts that are coloured; their words say as much."""
 
 
@@ -67,6 +69,7 @@ def report(source: Source) -> str:
         verdict=headline(found),
         runs=runs,
         speed=sheets.speed(found),
+        checks=sheets.checks(found),
         contrasts=sheets.contrasts(found),
         work=sheets.work(found),
         costs=sheets.costs(found),

@@ -10,6 +10,7 @@ from compare.judge.gates import Gate
 from compare.judge.pair import Contrast
 from compare.judge.summary import Summary
 from compare.show import gates as shown
+from compare.show import quality
 from compare.show.cells import METRICS, OPTIONAL, interval
 from compare.show.tables import fates
 from compare.show.verdicts import (
@@ -86,6 +87,31 @@ def work(found: Comparison) -> list[Sheet]:
         _figures(f"Answers, scenario {where}", group, rest, [])
         for where, group in _segments(found.summaries)
     ]
+
+
+def checks(found: Comparison) -> list[Sheet]:
+    """Return what checks say, a table for each scenario and load step."""
+    made, several = [], len({each.step for each in found.qualities}) > 1
+    for scenario, step in dict.fromkeys((q.scenario, q.step) for q in found.qualities):
+        group = [q for q in found.qualities if (q.scenario, q.step) == (scenario, step)]
+        if not (said := quality.labels(group)):
+            continue
+        names = labels([each.provider for each in group], NAMES)
+        notes = [note for each in group for note in quality.notes(each)]
+        where = segment(scenario, step, several=several)
+        rows = [
+            (names[each.provider], *(quality.LINES[name](each) for name in said))
+            for each in group
+        ]
+        made.append(
+            Sheet(
+                title=f"Checks, scenario {where}",
+                columns=("host", *said),
+                rows=rows,
+                notes=[*notes, *quality.unknown(group), quality.TERMS],
+            )
+        )
+    return made
 
 
 def contrasts(found: Comparison) -> list[Sheet]:

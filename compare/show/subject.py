@@ -1,5 +1,6 @@
 """What charts are drawn of: a run, its rows as columns, and what is said of them."""
 
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Any
@@ -14,12 +15,15 @@ from compare.judge.comparison import (
     More,
     nothing_more,
     objectives_of,
+    quality_of,
 )
 from compare.judge.frame import Floats, Frame, Segment
+from compare.judge.quality import Quality
 from compare.judge.summary import Summary, summarise
 from compare.show.letters import spelt
 from compare.show.words import labels, names_in
 from data.prices import Price
+from data.query import Verdicts
 from data.row import RunRow
 from scenarios.load import Load, steps
 from scenarios.request import ScenarioError
@@ -42,7 +46,8 @@ class Step(msgspec.Struct, frozen=True):
 class Subject(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A run and its measured rows; `comparison` is None where nobody compared.
 
-    `refused` says why the hosts could not be compared. `more` is that of a `Judged`.
+    `refused` says why the hosts could not be compared. `more` and `verdicts` are
+    those of a `Judged`.
     """
 
     run: RunRow
@@ -50,6 +55,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     comparison: Comparison | None = None
     refused: str = ""
     more: More = nothing_more
+    verdicts: Callable[[], Sequence[Verdicts]] = tuple
 
     @cached_property
     def hosts(self) -> dict[str, str]:
@@ -95,6 +101,16 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return {(Segment(s.scenario, s.step), s.provider): s for s in found}
 
     @cached_property
+    def qualities(self) -> dict[tuple[Segment, str], Quality]:
+        """Return what checks say of each host in each segment."""
+        if self.comparison is not None:
+            found = self.comparison.qualities
+        else:
+            known = Judged(self.run, self.frame, tuple, self.more, self.verdicts)
+            found = quality_of(known)
+        return {(Segment(q.scenario, q.step), q.provider): q for q in found}
+
+    @cached_property
     def prices(self) -> dict[str, Price]:
         """Return the prices that the run was charged by, by host."""
         return prices_of(self.run)
@@ -116,16 +132,24 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def gaps(self) -> dict[str, Floats]:
         """Return each row's median and longest gap between chunks, in ms."""
-        found = {name: np.full(len(self.frame), np.nan) for name in GAPS}
-        for batch in self.more(("seq", *GAPS), None):
+        return {name: ns / 1e6 for name, ns in self._columns(GAPS).items()}
+
+    @cached_property
+    def turns(self) -> Floats:
+        """Return which turn of its session each row is, NaN where it has one alone."""
+        return self._columns(("turn",))["turn"]
+
+    def _columns(self, names: Sequence[str]) -> dict[str, Floats]:
+        """Return columns of numbers of the rows of the frame, NaN where unknown."""
+        found = {name: np.full(len(self.frame), np.nan) for name in names}
+        for batch in self.more(("seq", *names), None):
             seq = np.array(batch[0])
             rows = np.searchsorted(self.frame.seq, seq)
             # A run that goes on may have more rows by now than were judged.
             known = rows < len(self.frame)
             known[known] = self.frame.seq[rows[known]] == seq[known]
-            for name, column in zip(GAPS, batch[1:], strict=True):
-                ms = np.array(column, dtype=np.float64) / 1e6
-                found[name][rows[known]] = ms[known]
+            for name, column in zip(names, batch[1:], strict=True):
+                found[name][rows[known]] = np.array(column, dtype=np.float64)[known]
         return found
 
 
@@ -154,6 +178,7 @@ def subject(
         comparison=comparison,
         refused=refused,
         more=found.more,
+        verdicts=found.verdicts,
     )
 
 

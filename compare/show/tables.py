@@ -13,7 +13,9 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from compare.judge.quality import Quality
 from compare.judge.summary import Summary
+from compare.show import quality
 from compare.show.cells import METRICS, OPTIONAL, interval
 from compare.show.words import (
     exactness,
@@ -82,6 +84,30 @@ def summary(run: RunRow, summaries: Sequence[Summary]) -> Group:
     if not summaries:
         parts.append(Text("no measured request in this run"))
     return Group(*parts, *segments(summaries))
+
+
+def checks(found: Sequence[Quality]) -> list[RenderableType]:
+    """Return what checks say, a table for each scenario and load step, with terms."""
+    parts: list[RenderableType] = []
+    steps = len({each.step for each in found})
+    for scenario, step in dict.fromkeys((q.scenario, q.step) for q in found):
+        group = [q for q in found if (q.scenario, q.step) == (scenario, step)]
+        if not (said := quality.labels(group)):
+            continue
+        where = segment(scenario, step, several=steps > 1)
+        parts += [Text(), Text(f"checks of {where}", style="bold"), Text()]
+        for some in _dealt(group):
+            names = labels([each.provider for each in some], NAMES)
+            lines = [[n, *(quality.LINES[n](each) for each in some)] for n in said]
+            parts += [grid(["", *(names[q.provider] for q in some)], lines), Text()]
+        parts += [Text(note) for each in group for note in quality.notes(each)]
+        parts += [Text(note) for note in quality.unknown(group)]
+    return [*parts, Text(), Text(quality.TERMS), Text()] if parts else []
+
+
+def _dealt(group: Sequence[Quality]) -> list[Sequence[Quality]]:
+    """Return hosts in tables of at most three: their cells are wide."""
+    return [group[n : n + 3] for n in range(0, len(group), 3)]
 
 
 def segments(

@@ -9,13 +9,30 @@ from rich.text import Text
 
 from compare.judge.caveats import Caveat, Note
 from compare.judge.comparison import Comparison
-from compare.judge.contrast import FASTER, NO_DIFFERENCE, SLOWER, TOO_FEW
-from compare.judge.pair import MEANS, WINS, Also, Contrast
-from compare.show.tables import grid, head, segments
+from compare.judge.contrast import (
+    BETTER,
+    FASTER,
+    NO_DIFFERENCE,
+    SLOWER,
+    TOO_FEW,
+    WORSE,
+)
+from compare.judge.pair import MEANS, PASSED, WINS, Also, Contrast
+from compare.show import quality
+from compare.show.tables import checks, grid, head, segments
 from compare.show.words import percent, plain, segment, usd
 
 NAMES = 60
-COLOURS = {FASTER: "green", SLOWER: "red", NO_DIFFERENCE: "dim", TOO_FEW: "yellow"}
+COLOURS = {
+    FASTER: "green",
+    BETTER: "green",
+    SLOWER: "red",
+    WORSE: "red",
+    NO_DIFFERENCE: "dim",
+    TOO_FEW: "yellow",
+}
+POINTS = ("ok", PASSED)
+"""Metrics whose differences are in points."""
 TAILS = ("ratio_of_p90", "ratio_of_p95", "ratio_of_means")
 
 WHERE = {"ttft": "to the first token", "e2e": "end to end"}
@@ -34,6 +51,7 @@ def comparison(found: Comparison) -> Group:
         parts += [*(Text(line) for line in (side + first, *rest)), Text()]
     parts += [Text(line, style="bold") for line in headline(found)]
     parts += segments(found.summaries, intervals=True)
+    parts += checks(found.qualities)
     if found.contrasts:
         marks = marked(found.notes, found.contrasts)
         parts += [Text(), *contrasts(found.contrasts, marks)]
@@ -94,7 +112,9 @@ def headline(found: Comparison) -> list[str]:
         group = [c for c in found.contrasts if (c.scenario, c.step) == (scenario, step)]
         hosts = dict.fromkeys((c.provider, c.reference) for c in group)
         told = "; ".join(
-            _of_host(group, *pair) + _failing(found, pair[0], scenario, step)
+            _of_host(group, *pair)
+            + quality.verdict(group, pair[0])
+            + _failing(found, pair[0], scenario, step)
             for pair in hosts
         )
         where = segment(scenario, step, several=steps)
@@ -263,9 +283,9 @@ def terms(found: Sequence[Contrast]) -> str:
     if large and "block bootstrap" in methods:
         how = "bootstrap over blocks, from 20,000 on a large-sample formula"
     return (
-        f"ratio: median of the host / median of the reference, {where}; ok: difference "
-        f"of the shares in points; wins: in how many of them the host was better. "
-        f"Intervals: {how}. A verdict needs p of 5 % or less, corrected "
+        f"ratio: median of the host / median of the reference, {where}; ok, passed: "
+        "difference of the shares in points; wins: in how many of them the host was "
+        f"better. Intervals: {how}. A verdict needs p of 5 % or less, corrected "
         "for the number of hosts (Holm); no difference shown is not equality."
     )
 
@@ -284,7 +304,7 @@ def caveats(notes: Sequence[Note]) -> Table:
 def _value(each: Contrast) -> str:
     if each.estimate is None:
         return "n/a"
-    if each.metric == "ok":
+    if each.metric in POINTS:
         return f"{100 * each.estimate:+.1f} pts"
     return f"{each.estimate:.3f}"
 
@@ -292,7 +312,7 @@ def _value(each: Contrast) -> str:
 def _interval(each: Contrast) -> str:
     if each.low is None or each.high is None:
         return "n/a"
-    if each.metric == "ok":
+    if each.metric in POINTS:
         return f"{100 * each.low:+.1f} to {100 * each.high:+.1f}"
     return f"{each.low:.3f} to {each.high:.3f}"
 

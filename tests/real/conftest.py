@@ -101,12 +101,21 @@ def model_path() -> Path | None:
 
 
 @contextmanager
-def serving(model: Path, threads: int, log: Path) -> Iterator[Llama]:
+def serving(
+    model: Path,
+    threads: int,
+    log: Path,
+    *,
+    slots: int = 4,
+    context: int = 2048,
+    equal: bool = True,
+) -> Iterator[Llama]:
     script = Path(__file__).with_name("llama_host.py")
+    numbers = (threads, slots, context, int(equal))
     with (
         log.open("wb") as stderr,
         subprocess.Popen(
-            [sys.executable, script, model, str(threads)],
+            [sys.executable, script, model, *map(str, numbers)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
@@ -147,4 +156,22 @@ def llama(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lla
 def llama_2(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Llama]:
     log = tmp_path_factory.mktemp("llama") / "two_threads.log"
     with serving(model, 2, log) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def llama_8k(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Llama]:
+    """A server with room for 8,192 tokens that ends an answer when the model does."""
+    log = tmp_path_factory.mktemp("llama") / "long.log"
+    with serving(model, 2, log, slots=1, context=8192, equal=False) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def llama_equal_8k(
+    model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Llama]:
+    """A server with room for 8,192 tokens whose answers are all equally long."""
+    log = tmp_path_factory.mktemp("llama") / "long_equal.log"
+    with serving(model, 2, log, slots=1, context=8192) as server:
         yield server

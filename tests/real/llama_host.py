@@ -9,19 +9,22 @@ os.environ["OMP_WAIT_POLICY"] = "passive"
 
 import xllamacpp
 
-SLOTS = 4
-CONTEXT = 2048
-"""Tokens of prompt and answer that each slot has room for."""
 
+def params(
+    model: str, threads: int, slots: int, context: int, *, equal: bool
+) -> xllamacpp.CommonParams:
+    """Return the settings of a small, fair and repeatable host.
 
-def params(model: str, threads: int) -> xllamacpp.CommonParams:
-    """Return the settings of a small, fair and repeatable host."""
+    Each slot has room for `context` tokens of prompt and answer. With `equal` every
+    answer is as long as max_tokens, whatever the model would say: equal work.
+    """
     wanted = xllamacpp.CommonParams()
     wanted.model.path = model
     wanted.model_alias = {"smollm2"}
     wanted.port = 0  # any free one: asked of the system, so nobody can take it first
-    wanted.n_parallel = SLOTS
-    wanted.n_ctx = SLOTS * CONTEXT
+    wanted.n_parallel = slots
+    wanted.n_ctx = slots * context
+    wanted.use_jinja = True  # without it there are no tools
     wanted.cpuparams.n_threads = threads
     wanted.cpuparams_batch.n_threads = threads
     wanted.endpoint_metrics = True
@@ -30,15 +33,15 @@ def params(model: str, threads: int) -> xllamacpp.CommonParams:
     # Without these it measures the machine's memory, and copies idle slots there.
     wanted.fit_params = False
     wanted.cache_ram_mib = 0
-    # Equal work: every answer is as long as max_tokens, whatever the model would say.
-    wanted.sampling.ignore_eos = True
+    wanted.sampling.ignore_eos = equal
     return wanted
 
 
 def main() -> None:
     """Load the model, print the address, and wait for the end of standard input."""
-    model, threads = sys.argv[1:]
-    server = xllamacpp.Server(params(model, int(threads)))
+    model, *numbers = sys.argv[1:]
+    threads, slots, context, equal = map(int, numbers)
+    server = xllamacpp.Server(params(model, threads, slots, context, equal=bool(equal)))
     sys.stdout.write(f"{server.listening_address}\n")
     sys.stdout.flush()
     sys.stdin.read()
