@@ -98,9 +98,8 @@ def more_of(found):
     def column(name, row):
         if name == "seq":
             return row.seq
-        if name == "case_id" and row.scenario.startswith("ctx-ladder"):
-            return f"needle@{1000 << row.seq % 3}:{(10, 90)[row.seq // 3 % 2]}%"
-        known = {"scenario": row.scenario, "case_id": str(row.block % 8)}
+        case = f"needle@{1000 << row.seq % 3}:{(10, 90)[row.seq // 3 % 2]}%"
+        known = {"scenario": row.scenario, "case_id": case}
         known |= {"turn": row.turn, "params": "{}", "flags": "[]"}
         if name in known or name in KNOWN_TO_NOBODY:
             return known.get(name)

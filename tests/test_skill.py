@@ -20,8 +20,8 @@ from scenarios.scenario import library, load, override
 from scenarios.session import asked as messages_of
 
 HELPLESS = {
-    "burst", "cache-audit", "cache-pair", "chat-10k", "chat-1k", "json-object",
-    "oneshot-app", "repeat", "usage-truth",
+    "agent-session", "burst", "cache-audit", "cache-pair", "chat-10k", "chat-1k",
+    "json-object", "oneshot-app", "repeat", "tool-loop", "usage-truth",
 }  # fmt: skip
 """Scenarios whose checks any answer passes, or for which no answer is known."""
 
