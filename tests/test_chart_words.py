@@ -1,7 +1,9 @@
 """What charts say in words: findings, caveats, alerts, in whatever letters."""
 
 import json
+import sqlite3
 import warnings
+from contextlib import closing
 
 import matplotlib as mpl
 import msgspec
@@ -94,18 +96,11 @@ def test_an_invalid_run_says_on_its_charts_why():
 
 
 @pytest.fixture
-def stored_unlike(tmp_path, monkeypatch):
-    from compare.judge import comparable
-
+def stored_unlike(tmp_path):
     path = tmp_path / "h2h.db"
     store_run(path, run_row(), timings(n=12))
-    asked = comparable._asked
-
-    def other(frame, segment, host):
-        length = {"max_tokens": "64"} if host == "zai" else {}
-        return {**asked(frame, segment, host), **length}
-
-    monkeypatch.setattr(comparable, "_asked", other)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE requests SET max_tokens = 64 WHERE provider = 'zai'")
     return path
 
 

@@ -56,7 +56,9 @@ def lacks_ladder(subject: Subject) -> str | None:
 
 
 def _found(panel: Panel) -> list[Climb]:
-    return climbs(panel.frame, panel.subject.more, panel.segments)
+    drawn = {host.name for host in panel.hosts}
+    found = climbs(panel.frame, panel.subject.more, panel.segments)
+    return [each for each in found if each.provider in drawn]
 
 
 def _height(climb: Climb) -> float:

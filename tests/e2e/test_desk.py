@@ -30,7 +30,7 @@ def test_every_commented_key_of_init_is_one_that_is_read(desk):
         if line.startswith("# ") and (" = " in line or line.startswith("# ["))
         else line
         for line in text.splitlines()
-        if not line.startswith(("# rate", "# arrival", "# burst"))
+        if not line.startswith(("# rate", "# arrival", "# burst", "# sweep"))
     ]
     (desk.folder / "all.toml").write_text("\n".join(wanted).replace("/etc/ssl/my", "x"))
 
