@@ -215,7 +215,7 @@ def test_demo_compares_three_priced_hosts_and_draws(desk):
     }  # fmt: skip
     assert all(row["cost_nusd"] for row in rows if row["outcome"] == "ok")
     drawn = {p.stem.split("-", 1)[1] for p in (desk.folder / "charts").glob("*.png")}
-    left_out = {"prompt-length", "ctx-grid", "hour-of-week", "calendar"}
+    left_out = {"prompt-length", "turns", "ctx-grid", "hour-of-week", "calendar"}
     assert drawn == set(KINDS) - left_out
     assert "not drawn: prompt-length: all prompts are about as long" in said.err
     assert [path.name for path in desk.folder.glob("*.db")] == ["h2h.db"]
