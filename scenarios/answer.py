@@ -67,7 +67,10 @@ def same(left: Any, right: Any, tolerance: float = 0.0) -> bool:
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
     if tolerance and isinstance(left, int | float) and isinstance(right, int | float):
-        return abs(left - right) <= tolerance
+        try:
+            return abs(left - right) <= tolerance
+        except OverflowError:  # a whole number beyond every float is near none
+            return False
     return bool(left == right)
 
 

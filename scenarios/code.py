@@ -133,6 +133,8 @@ def _value(ran: Ran, n: int) -> Value:
 
 
 def _fault(test: Expect, value: Value, right: Value) -> str | None:
+    if value.early:  # whatever it is: the line that may raise it was never reached
+        return f"{test.value} was not reached: {(value.error or '')[:200]}"
     wanted_error = test.raises or (right.error or "").partition(":")[0]
     if wanted_error:
         if (value.error or "").partition(":")[0] == wanted_error:

@@ -33,9 +33,12 @@ def main():
 
 def line(before, wanted, space, broken):
     if broken:
-        return json.dumps({"error": broken})
+        return json.dumps({"error": broken, "early": True})
     try:
         exec(before, space)
+    except BaseException as error:
+        return json.dumps({"error": told(error), "early": True})
+    try:
         value = eval(wanted, space)
         return json.dumps({"value": value}, allow_nan=False)
     except BaseException as error:

@@ -71,10 +71,15 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Value(msgspec.Struct, frozen=True):
-    """What one line gave: a JSON value, or the error (its type first)."""
+    """What one line gave: a JSON value, or the error (its type first).
+
+    `early` says that the error came before the line itself was run: from what the
+    program imports, or from the statements that are run first.
+    """
 
     value: Any = None
     error: str | None = None
+    early: bool = False
 
 
 class Ran(msgspec.Struct, frozen=True, kw_only=True):

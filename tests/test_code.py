@@ -1,7 +1,14 @@
+import math
+from types import SimpleNamespace
+
+import msgspec
 import pytest
 
+from compare.run import grade
+from data.query import Waiting
+from data.row import CheckRow
 from scenarios import checks, sandbox
-from scenarios.answer import Answer
+from scenarios.answer import Answer, Verdict, same
 from scenarios.checks import is_late, judge
 from scenarios.request import ScenarioError
 from scenarios.sandbox import NoSandboxError, find
@@ -130,3 +137,49 @@ def test_without_a_sandbox_nothing_is_run_and_nothing_fails(monkeypatch):
     assert found.detail.startswith("skipped: no sandbox: bwrap, setpriv not found") or (
         found.detail.startswith("skipped: no sandbox: bwrap not found")
     )
+
+
+def test_a_number_beyond_every_float_is_near_none():
+    tests = [{"value": "f()", "equals": 0.5, "tolerance": 1e-9}]
+    found = verdict("def f(): return 10 ** 400", tests=tests)
+    assert found.passed is False
+    assert not same(10**400, 0.5, 1e-9)
+    assert not same(0.5, -(10**400), 1e-9)
+    assert not same([10**400], [math.inf], 1e-9)
+    assert not same(math.nan, 0.5, 1e-9)
+
+
+def test_an_error_before_the_line_is_none_that_the_line_raises():
+    tests = [{"value": "f(-1)", "first": "g()", "raises": "ValueError"}]
+    checked = "def g(): pass\ndef f(n):\n    if n < 0: raise ValueError(n)\n"
+    assert verdict(checked, tests=tests, reference="").passed
+    at_once = checked + "raise ValueError('anything')\n"
+    found = verdict(at_once, tests=tests, reference="")
+    assert (found.passed, found.score) == (False, 0.0)
+    assert "f(-1) was not reached: ValueError: anything" in found.detail
+    at_first = checked.replace("def g(): pass", "def g(): raise ValueError(0)")
+    assert verdict(at_first, tests=tests, reference="").passed is False
+
+
+def test_a_check_that_breaks_is_not_made_and_stops_no_other(monkeypatch):
+    def judged(_, answer):
+        if answer.content == "breaks":
+            raise OverflowError("sk-live-0123456789abcdef")
+        return Verdict("code", True)
+
+    scene = SimpleNamespace(name="s")
+    named = SimpleNamespace(name="code")
+    monkeypatch.setattr(grade, "checks_of", lambda *_: [named])
+    monkeypatch.setattr(grade, "judge", judged)
+    run = SimpleNamespace(plan=SimpleNamespace(scenarios=[scene]))
+
+    def made(text):
+        answer = msgspec.json.encode(Answer(content=text)).decode()
+        row = CheckRow(run_id="r", seq=1, name="code", passed=None, answer=answer)
+        waits = Waiting(check=row, scenario="s", case_id="c", answer=answer)
+        return grade._made(run, waits), answer
+
+    broken, answer = made("breaks")
+    assert (broken.passed, broken.score, broken.answer) == (None, None, answer)
+    assert broken.detail == "the check broke: OverflowError: ***"
+    assert made("is right")[0].passed == 1

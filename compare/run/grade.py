@@ -14,11 +14,14 @@ from data import query
 from data.query import Waiting
 from data.row import CheckRow
 from data.store import Store
+from providers.secret import redact
 from scenarios.checks import Answer, Verdict, judge
 from scenarios.scenario import checks_of
 
 BATCH = 8
 """How many are made before the next look at whether to go on."""
+
+BROKEN_CHARS = 400
 
 Verdicts = Callable[[Sequence[CheckRow]], None]
 
@@ -48,7 +51,12 @@ def grade(
 
 
 def _made(run: Run, waiting: Waiting) -> CheckRow:
-    verdict = _verdict(run, waiting)
+    """Return what came of a check; one that breaks is not made, and stops no other."""
+    try:
+        verdict = _verdict(run, waiting)
+    except Exception as error:  # noqa: BLE001 - the other answers wait for theirs
+        broken = f"the check broke: {type(error).__name__}: {error}"[:BROKEN_CHARS]
+        verdict = Verdict(waiting.check.name, None, redact(broken))
     return msgspec.structs.replace(
         waiting.check,
         passed=None if verdict.passed is None else int(verdict.passed),
