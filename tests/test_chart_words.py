@@ -94,18 +94,9 @@ def test_an_invalid_run_says_on_its_charts_why():
 
 
 @pytest.fixture
-def stored_unlike(tmp_path, monkeypatch):
-    from compare.judge import comparable
-
+def stored_unlike(tmp_path):
     path = tmp_path / "h2h.db"
-    store_run(path, run_row(), timings(n=12))
-    asked = comparable._asked
-
-    def other(frame, segment, host):
-        length = {"max_tokens": "64"} if host == "zai" else {}
-        return {**asked(frame, segment, host), **length}
-
-    monkeypatch.setattr(comparable, "_asked", other)
+    store_run(path, run_row(), timings(n=12), lengths={"zai": 64})
     return path
 
 

@@ -105,7 +105,7 @@ def within(
     """
     run, frame = found.run, found.frame
     chosen = reference or next(iter(frame.hosts), None)
-    notes = _allowed(unlike(frame), anyway=anyway)
+    notes = allowed(unlike(frame), anyway=anyway)
     made = contrasts(frame, chosen, floor_ms=floor_of(run))
     depths = _depths(frame, made)
     if depths:
@@ -134,7 +134,7 @@ def across(
     """Return how run B's hosts differ from run A's; see `contrast.between`."""
     names = (a.run.run_id, b.run.run_id)
     pairs = matched(a.frame, b.frame, reference)
-    notes = _allowed(unlike_runs(a.frame, b.frame, pairs, names), anyway=anyway)
+    notes = allowed(unlike_runs(a.frame, b.frame, pairs, names), anyway=anyway)
     ones, others = floor_of(a.run), floor_of(b.run)
     worse = {name: max(ms, ones.get(name, 0.0)) for name, ms in (ones | others).items()}
     made = between(a.frame, b.frame, names, reference, floor_ms=worse)
@@ -182,7 +182,8 @@ def thresholds_of(run: RunRow) -> list[str]:
     return json.loads(run.job or "{}").get("thresholds") or []
 
 
-def _allowed(found: Sequence[str], *, anyway: bool) -> list[Note]:
+def allowed(found: Sequence[str], *, anyway: bool) -> list[Note]:
+    """Return what was asked unlike as caveats; Incomparable for it unless `anyway`."""
     if not anyway:
         refuse(found)
     return [Note(caveat=Caveat.COMPARED_ANYWAY, text=each) for each in found]

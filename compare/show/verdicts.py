@@ -86,10 +86,9 @@ def headline(found: Comparison) -> list[str]:
     """Return the verdict in a sentence for each scenario and load step."""
     if any(note.caveat is Caveat.RUN_INVALID for note in found.notes):
         return ["No verdict: the run is invalid."]
-    anyway = [n.text for n in found.notes if n.caveat is Caveat.COMPARED_ANYWAY]
     keys = list(dict.fromkeys((c.scenario, c.step) for c in found.contrasts))
     steps = len({step for _, step in keys}) > 1
-    lines = [f"Compared anyway, though {plain(each, 300)}." for each in anyway]
+    lines = anyway(found.notes)
     for scenario, step in keys:
         group = [c for c in found.contrasts if (c.scenario, c.step) == (scenario, step)]
         hosts = dict.fromkeys((c.provider, c.reference) for c in group)
@@ -100,6 +99,12 @@ def headline(found: Comparison) -> list[str]:
         where = segment(scenario, step, several=steps)
         lines.append(f"{where}: {told}.")
     return lines or [_nothing(found)]
+
+
+def anyway(notes: Sequence[Note]) -> list[str]:
+    """Return a sentence for each thing that hosts were asked unlike."""
+    unlike = [each.text for each in notes if each.caveat is Caveat.COMPARED_ANYWAY]
+    return [f"Compared anyway, though {plain(each, 300)}." for each in unlike]
 
 
 def _failing(found: Comparison, host: str, scenario: str, step: int | None) -> str:
