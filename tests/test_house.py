@@ -40,7 +40,7 @@ ORDER = {
     "selftest",
     "compare.judge": "tally kind frame stats sample summary blocks resample pair "
     "estimate contrast accepted economy knee periods depth definitions comparable "
-    "caveats notes comparison stored threshold grammar evidence gates live lines "
+    "caveats notes comparison stored threshold grammar evidence ratios gates live lines "
     "validity remarks",
     "compare.show": "words cells tables verdicts others gates grids papers notebook "
     "letters theme subject findings panel parts page placing boxes curves forest "
