@@ -24,6 +24,7 @@ from compare.judge.notes import (
 from compare.judge.pair import Contrast
 from compare.judge.sample import OBJECTIVES
 from compare.judge.summary import Summary, summarise
+from compare.judge.tally import Tally
 from data.migrations import StoreError
 from data.row import RunRow
 
@@ -54,7 +55,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
     `reference` is the host that the others are set against; None where two runs set
     each host against itself, or there is no host. `summaries` are those of the last
-    run, with `objectives` in ms by metric.
+    run, with `objectives` in ms by metric. `tallies` are what became of the requests of
+    both sides, by the host's name in the contrasts and the segment.
     """
 
     runs: tuple[RunRow, ...]
@@ -63,6 +65,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     contrasts: list[Contrast]
     notes: list[Note]
     objectives: Mapping[str, float] = {}
+    tallies: Mapping[tuple[str, Segment], Tally] = {}
 
     @property
     def paired(self) -> bool:
@@ -120,6 +123,7 @@ def within(
         contrasts=withheld(made, notes),
         notes=notes,
         objectives=objectives or {},
+        tallies=_tallies(frame),
     )
 
 
@@ -155,6 +159,7 @@ def across(
         contrasts=withheld(made, notes),
         notes=notes,
         objectives=objectives or {},
+        tallies=_tallies(a.frame, f"@{names[0]}") | _tallies(b.frame, f"@{names[1]}"),
     )
 
 
@@ -187,6 +192,15 @@ def allowed(found: Sequence[str], *, anyway: bool) -> list[Note]:
     if not anyway:
         refuse(found)
     return [Note(caveat=Caveat.COMPARED_ANYWAY, text=each) for each in found]
+
+
+def _tallies(frame: Frame, end: str = "") -> dict[tuple[str, Segment], Tally]:
+    """Return what became of a run's requests; `end` is added to its hosts' names."""
+    return {
+        (host + end, segment): frame.tally(frame.rows(segment, host))
+        for segment in frame.segments
+        for host in frame.hosts_of(segment)
+    }
 
 
 def _depths(frame: Frame, found: Sequence[Contrast]) -> dict[Segment, int]:

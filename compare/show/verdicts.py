@@ -10,6 +10,7 @@ from rich.text import Text
 from compare.judge.caveats import Caveat, Note
 from compare.judge.comparison import Comparison
 from compare.judge.contrast import FASTER, NO_DIFFERENCE, SLOWER, TOO_FEW
+from compare.judge.frame import Segment
 from compare.judge.pair import MEANS, WINS, Also, Contrast
 from compare.show.tables import grid, head, segments
 from compare.show.words import percent, plain, segment, usd
@@ -22,7 +23,7 @@ WHERE = {"ttft": "to the first token", "e2e": "end to end"}
 """The metrics of the sentence."""
 
 MANY = 0.01
-"""The share of failed requests from which on the sentence speaks of them."""
+"""The share of failed or cut off requests from which on the sentence speaks of them."""
 
 
 def comparison(found: Comparison) -> Group:
@@ -74,6 +75,7 @@ def sided(found: Comparison) -> Comparison:
                     reference=called(each.reference))
             for each in found.contrasts
         ],
+        tallies={(called(host), key): n for (host, key), n in found.tallies.items()},
         notes=[
             replace(note, text=called(note.text),
                     hosts=tuple(called(host) for host in note.hosts))
@@ -92,12 +94,13 @@ def headline(found: Comparison) -> list[str]:
     for scenario, step in keys:
         group = [c for c in found.contrasts if (c.scenario, c.step) == (scenario, step)]
         hosts = dict.fromkeys((c.provider, c.reference) for c in group)
-        told = "; ".join(
-            _of_host(group, *pair) + _failing(found, pair[0], scenario, step)
-            for pair in hosts
-        )
+        key = Segment(scenario, step)
+        told = [_of_host(group, *pair) + _lost(found, pair[0], key) for pair in hosts]
+        for reference in dict.fromkeys(pair[1] for pair in hosts):
+            name = f"{plain(reference, NAMES)}'s"
+            told.append(_lost(found, reference, key, name).removeprefix(", "))
         where = segment(scenario, step, several=steps)
-        lines.append(f"{where}: {told}.")
+        lines.append(f"{where}: {'; '.join(filter(None, told))}.")
     return lines or [_nothing(found)]
 
 
@@ -107,15 +110,19 @@ def anyway(notes: Sequence[Note]) -> list[str]:
     return [f"Compared anyway, though {plain(each, 300)}." for each in unlike]
 
 
-def _failing(found: Comparison, host: str, scenario: str, step: int | None) -> str:
-    """Return what a verdict on the answers of a host would leave out: who got none."""
-    for each in found.summaries:
-        if (each.provider, each.scenario, each.step) == (host, scenario, step):
-            n = each.tally.n_ok + each.tally.n_failed
-            share = each.tally.n_failed / n if n else 0.0
-            if share > MANY:
-                return f", but {percent(share)} of its requests failed"
-    return ""
+def _lost(found: Comparison, host: str, key: Segment, whose: str = "its") -> str:
+    """Return what a verdict on a host's answers would leave out: who got none."""
+    counts = found.tallies.get((host, key))
+    if counts is None:
+        return ""
+    judged, n = counts.n_ok + counts.n_failed, counts.n_attempted
+    told = []
+    if judged and counts.n_failed / judged > MANY:
+        told.append(f"{percent(counts.n_failed / judged)} of {whose} requests failed")
+    if n and counts.n_interrupted / n > MANY:
+        of = f"{whose} {n:,}" + ("" if told else " requests")
+        told.append(f"{counts.n_interrupted:,} of {of} were cut off by us")
+    return f", but {' and '.join(told)}" if told else ""
 
 
 def _nothing(found: Comparison) -> str:
@@ -254,6 +261,10 @@ def dearer(each: Contrast) -> str:
     if low is not None and high is not None:
         low, high = sorted((abs(low), abs(high))) if low * high > 0 else (low, high)
         span = f" ({usd(low)} to {usd(high)})"
+    if value == 0:
+        return (
+            f"costs the same per 1,000 answered requests{span if low or high else ''}"
+        )
     word = "more" if value > 0 else "less"
     return f"costs {usd(abs(value))} {word} per 1,000 answered requests{span}"
 
