@@ -145,6 +145,9 @@ def test_two_runs_say_that_they_share_no_moment():
     assert "zai (new) is slower than zai (base) to the first token" in text
     assert "share no moment" in text
     assert "of two separate runs" in text
+    assert "bootstrap over each run's answers apart" in text
+    assert "blocks" not in text
+    assert "wins" not in text
     assert {each.paired for each in found.contrasts} == {False}
 
 

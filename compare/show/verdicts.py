@@ -211,10 +211,12 @@ def contrasts(
 def _ratios(group: dict[int, Contrast], marks: dict[int, str]) -> Table:
     paired = all(each.paired for each in group.values())
     n = "blocks" if paired else "n"
-    columns = ["metric", "ratio", "95 % interval", "wins", n, "verdict"]
-    table = grid(columns, [], left=(0, 5))
+    won = ["wins"] if paired else []
+    columns = ["metric", "ratio", "95 % interval", *won, n, "verdict"]
+    table = grid(columns, [], left=(0, len(columns) - 1))
     for k, each in group.items():
-        cells = [each.metric, _value(each), _interval(each), wins(each)]
+        cells = [each.metric, _value(each), _interval(each)]
+        cells += [wins(each)] if paired else []
         verdict = Text(_verdict(each), style=COLOURS.get(each.verdict or "", ""))
         if marks.get(k):
             verdict.append(f" [{marks[k].strip()}]", style="dim")
@@ -275,12 +277,14 @@ def terms(found: Sequence[Contrast]) -> str:
     where = "in the blocks that both answered" if paired else "of two separate runs"
     methods = {e.method for e in found} | {a.method for e in found for a in e.also}
     large = "large sample" in methods
-    how = "large-sample formula" if large else "bootstrap over blocks"
+    bootstrap = "bootstrap over " + ("blocks" if paired else "each run's answers apart")
+    how = "large-sample formula" if large else bootstrap
     if large and "block bootstrap" in methods:
-        how = "bootstrap over blocks, from 20,000 on a large-sample formula"
+        how = f"{bootstrap}, from 20,000 on a large-sample formula"
+    won = "; wins: in how many of them the host was better" if paired else ""
     return (
         f"ratio: median of the host / median of the reference, {where}; ok: difference "
-        f"of the shares in points; wins: in how many of them the host was better. "
+        f"of the shares in points{won}. "
         f"Intervals: {how}. A verdict needs p of 5 % or less, corrected "
         "for the number of hosts (Holm); no difference shown is not equality."
     )
