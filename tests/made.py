@@ -3,6 +3,8 @@
 import json
 import random
 
+import msgspec
+
 from compare.judge import frame
 from compare.judge.comparison import Judged, within
 from compare.show.subject import Subject
@@ -120,12 +122,16 @@ def more_of(found):
     return more
 
 
-def store_run(path, row, found):
-    """Write a run into a database as the engine would have."""
+def store_run(path, row, found, *, lengths=None):
+    """Write a run into a database as the engine would have.
+
+    `lengths` is the max_tokens that a host was asked for, where it is not 256.
+    """
     with Store.open(path) as store:
         store.begin_run(row)
         for each in found:
-            store.emit(_stored(row, each))
+            asked = {"max_tokens": (lengths or {}).get(each.provider, 256)}
+            store.emit(msgspec.structs.replace(_stored(row, each), **asked))
         if row.status != "running":
             store.end_run(
                 row.run_id, row.status, row.validity, row.reasons, row.ended_at

@@ -1,9 +1,8 @@
 """What charts say in words: findings, caveats, alerts, in whatever letters."""
 
 import json
-import sqlite3
 import warnings
-from contextlib import closing
+from itertools import pairwise
 
 import matplotlib as mpl
 import msgspec
@@ -69,6 +68,33 @@ def test_a_forest_has_every_caveat_whole_and_on_the_page():
         assert page.y0 <= box.y0, each.get_text()
 
 
+@pytest.mark.parametrize("hosts", [2, 8])
+@pytest.mark.parametrize("spread", [1.02, 1.3, 4.0, 60.0])
+def test_the_ratios_of_a_forest_stand_apart(hosts, spread):
+    names = [f"openrouter@somebody/fp{n}" for n in range(hosts)]
+    found = [
+        msgspec.structs.replace(
+            r, ttft_ms=200 * spread ** (names.index(r.provider) / 7)
+        )
+        for r in timings(names, n=30)
+    ]
+    figure = pictured("contrasts", subject_of(found, run_row(names), compared=True))
+    figure.draw_without_rendering()
+    (plot,) = (each for each in figure.axes if each.get_xlabel().startswith("ratio"))
+    shown = plot.get_xticklabels()
+    assert "1 x" in {each.get_text() for each in shown}
+    for one, other in pairwise(each.get_window_extent() for each in shown):
+        assert one.x1 < other.x0, [each.get_text() for each in shown]
+
+
+def test_what_has_no_ratio_keeps_its_caveats():
+    rows = [r for r in timings(n=60) if r.provider != "zai" or r.block < 5]
+    note = Note(caveat=Caveat.ERRORS, text="zai fails", scenario="chat-1k", step=0,
+                hosts=("zai",))  # fmt: skip
+    told = said(pictured("contrasts", noted(subject_of(rows, compared=True), note)))
+    assert "n/a (n=5, 6 more needed) [a]" in told
+
+
 UNLIKE = [
     ("ourtoken", {"max_tokens": 256}),
     ("zai", {"max_tokens": 64}),
@@ -98,9 +124,7 @@ def test_an_invalid_run_says_on_its_charts_why():
 @pytest.fixture
 def stored_unlike(tmp_path):
     path = tmp_path / "h2h.db"
-    store_run(path, run_row(), timings(n=12))
-    with closing(sqlite3.connect(path)) as db, db:
-        db.execute("UPDATE requests SET max_tokens = 64 WHERE provider = 'zai'")
+    store_run(path, run_row(), timings(n=12), lengths={"zai": 64})
     return path
 
 

@@ -244,6 +244,14 @@ def test_load_steps_become_panels_or_one_line_over_the_load():
     assert [tick.get_text() for tick in plot.get_xticklabels()] == ["0.5", "2", "4"]
 
 
+def test_a_legend_says_whose_requests_were_cut_off():
+    found = [*timings(n=3), timing(999, outcome="interrupted", blame="client")]
+    subject = subject_of(found)
+    first, *others = cast(subject, subject.frame.segments, LIGHT)
+    assert first.facts == "n=4, 100 % ok, 1 cut off"
+    assert {each.facts for each in others} == {"n=3, 100 % ok"}
+
+
 def test_what_is_not_drawn_is_said():
     found = [
         row for n in range(8) for row in timings(n=1, scenario=f"s{n}", first=10 * n)
@@ -252,7 +260,7 @@ def test_what_is_not_drawn_is_said():
     figure = charts._figure(KINDS["errors"], subject_of(found), LIGHT)
     said = [text.get_text() for text in figure.texts]
     assert any("3 more scenarios and steps are not drawn" in text for text in said)
-    assert any("1 requests were cut off by us" in text for text in said)
+    assert any("1 requests were cut off by us (ourtoken 1)" in text for text in said)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -197,6 +197,44 @@ def test_other_tools_definitions_are_one_command_away(read, tool):
     assert found["metrics"][0]["formula"]
 
 
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--threshold", "errors<1%"],
+        ["--junit", "x.xml"],
+        ["--markdown", "-"],
+        ["--goodput", "ttft:500"],
+        ["--reference", "zai"],
+        ["--force"],
+    ],
+)
+def test_what_definitions_would_ignore_is_refused(h2h, filled, flags):
+    asked = ["compare", RUN_ID, "--definitions", "vllm", *flags, "--db", filled]
+    assert f"{flags[0]} means nothing beside --definitions" in refusal(h2h(*asked))
+
+
+def test_definitions_judge_no_second_run_and_no_stored_threshold(h2h, filled, tmp_path):
+    two = ["compare", RUN_ID, NEWER, "--definitions", "vllm", "--db", filled]
+    assert "RUN_B means nothing" in refusal(h2h(*two))
+    path, job = tmp_path / "job.db", json.dumps({"thresholds": ["errors<1%"]})
+    store_run(path, run_row(job=job), timings(n=12))
+    err = h2h("compare", "--definitions", "vllm", "--db", path)[2]
+    assert "thresholds are not judged" in err
+
+
+def test_definitions_set_no_unlike_hosts_side_by_side_unasked(h2h, tmp_path):
+    path = tmp_path / "unlike.db"
+    store_run(path, run_row(), timings(n=12), lengths={"zai": 64})
+    asked = ["compare", "--definitions", "vllm", "--db", path]
+    assert "max_tokens differs" in refusal(h2h(*asked))
+    status, out, _ = h2h(*asked, "--anyway")
+    assert status == 0
+    first = out.index("Compared anyway, though chat-1k: max_tokens")
+    assert first < out.index("as vllm defines them")
+    (note,) = json.loads(h2h(*asked, "--anyway", "--json")[1])["caveats"]
+    assert note["caveat"] == "compared_anyway"
+
+
 def test_charts_are_files_named_for_run_and_kind(read, h2h, filled, tmp_path):
     out = read(
         "chart", RUN_ID, "errors", "over-time", "-o", tmp_path, "--format", "svg"

@@ -129,6 +129,67 @@ def test_a_gate_says_what_was_cut_off():
     assert known.passed  # they had their first token
 
 
+def pair_of(n=150, cut=75, **changes):
+    """Return blocks of two quick hosts; the last `cut` of b waited until we cut."""
+    what = {"outcome": "interrupted", "blame": "client", "ttft_ms": None, **changes}
+    return [
+        msgspec.structs.replace(r, **what, end_s=r.sent_s + 40)
+        if r.provider == "b" and r.block >= n - cut
+        else r
+        for r in timings(("a", "b"), n=n)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "few", "half"),
+    [
+        ("ratio(b/a, ttft, p50)<1.8 with 95%", True, False),
+        ("ratio(b/a, ttft, p50)<1.8", True, False),
+        ("ratio(b/a, ttft, p95)<3", False, False),
+        ("ratio(b/a, ttft, avg)<9", False, False),
+        ("ratio(a/b, ttft, p50)>0.5 with 95%", True, False),
+        ("ratio(a/b, ttft, p50)<9", True, True),
+        ("ratio(b/a, ttft, p50)>0.5", True, True),
+        ("ratio(a/b, decode_tps, p50)<9", True, False),
+        ("ratio(b/a, cost, p50)<9", True, True),
+    ],
+)
+def test_a_ratio_passes_only_whatever_had_become_of_what_we_cut_off(text, few, half):
+    assert gates(pair_of(cut=0), text, hosts="ab")[0].passed
+    found = [gates(pair_of(cut=n), text, hosts="ab")[0] for n in (8, 76)]
+    assert [each.passed for each in found] == [few, half]
+    told = found[1].value is not None and "cost" not in text
+    assert ("cut off by us" in found[1].why) == told
+
+
+def test_what_had_its_figure_before_we_cut_it_off_changes_no_ratio():
+    text = "ratio(b/a, ttft, p50)<1.8 with 95%"
+    (gate,) = gates(pair_of(ttft_ms=240.0), text, hosts="ab")
+    assert (gate.passed, gate.why) == (True, "")
+
+
+def test_a_change_passes_only_whatever_had_become_of_what_we_cut_off():
+    asked = [parse("ratio(new/base, ttft, p50)<1.5 with 95%")]
+    for cut, passes in ((0, True), (8, True), (75, False)):
+        pair = [judged(pair_of(cut=0)), judged(pair_of(cut=cut), run_id="new")]
+        found = judge_gates(pair, "ab", asked, {})
+        assert [g.passed for g in found] == [True, passes]
+
+
+def test_no_ratio_of_whole_answers_passes_where_they_differ_in_length():
+    short = [
+        msgspec.structs.replace(r, completion_tokens=9) if r.provider == "b" else r
+        for r in timings(("a", "b"), n=60)
+    ]
+    texts = ("ratio(b/a, e2e, p50)<9", "ratio(b/a, ttft, p50)<9")
+    whole, first = gates(short, *texts, hosts="ab")
+    assert (whole.passed, whole.value, first.passed) == (False, None, True)
+    assert re.fullmatch(r"n/a \(1\.\d+, but of unequal lengths\)", shown.told(whole))
+    pair = [judged(timings(("a", "b"), n=60)), judged(short, run_id="new")]
+    asked = [parse("ratio(new/base, e2e, p50)<9")]
+    assert [g.passed for g in judge_gates(pair, "ab", asked, {})] == [True, False]
+
+
 def test_two_runs_are_base_and_new():
     slower = [msgspec.structs.replace(r, ttft_ms=r.ttft_ms * 1.5) for r in timings()]
     pair = [judged(timings()), judged(slower, run_id="new")]

@@ -42,8 +42,8 @@ ORDER = {
     "compare.judge": "tally kind frame stats sample summary blocks resample pair "
     "estimate contrast accepted answers fidelity quality economy warmth ladder "
     "counting capacity knee periods depth definitions comparable caveats notes "
-    "comparison stored marks threshold grammar evidence gates live lines validity "
-    "remarks",
+    "comparison stored marks threshold grammar evidence ratios gates live lines "
+    "validity remarks",
     "compare.show": "words cells quality tables verdicts others gates grids papers "
     "notebook letters theme subject findings panel parts page placing boxes curves "
     "forest outcomes sweeps prompts streams money passing turns cache times climbs "

@@ -1,14 +1,18 @@
 import io
 import json
+import re
 
 import msgspec
+import numpy as np
 import pytest
 from made import run_row, timing, timings
 from test_tables import HOSTILE
 
 from compare.judge.caveats import Caveat
 from compare.judge.comparison import Judged, across, within
-from compare.judge.frame import of
+from compare.judge.estimate import estimated
+from compare.judge.frame import Segment, of
+from compare.judge.pair import Sides
 from compare.show import tables, verdicts
 
 
@@ -62,6 +66,35 @@ def test_the_sentence_does_not_praise_the_answers_of_a_host_that_fails():
     assert line.endswith("but 100 % of its requests failed.")
 
 
+def cut(rows, host, n):
+    """Let the first n requests of a host have been cut off by us."""
+    what = {"outcome": "interrupted", "blame": "client", "ttft_ms": None}
+    return [
+        msgspec.structs.replace(r, **what) if r.provider == host and r.block < n else r
+        for r in rows
+    ]
+
+
+def test_the_sentence_says_what_of_the_reference_failed_or_was_cut_off():
+    rows = timings(n=60, fail={"ourtoken": 1 / 3})
+    (line,) = verdicts.headline(within(judged(rows)))
+    assert re.search(r"; but \d\d\.\d % of ourtoken's requests failed\.$", line)
+    assert line.count("failed") == 1
+    (line,) = verdicts.headline(within(judged(cut(timings(n=60), "zai", 30))))
+    assert line.endswith(", but 30 of its 60 requests were cut off by us.")
+    (line,) = verdicts.headline(within(judged(cut(rows, "ourtoken", 9))))
+    assert line.endswith("failed and 9 of ourtoken's 60 were cut off by us.")
+
+
+def test_the_sentence_on_two_runs_says_what_of_either_failed():
+    bad = judged(timings(("a",), n=60, fail={"a": 0.5}), ("a",))
+    good = judged(timings(("a",), n=60), ("a",), run_id="r2")
+    (line,) = verdicts.headline(verdicts.sided(across(bad, good)))
+    assert line.endswith("% of a (base)'s requests failed.")
+    (line,) = verdicts.headline(verdicts.sided(across(good, bad)))
+    assert line.endswith("% of its requests failed.")
+
+
 def test_each_scenario_and_step_has_a_sentence():
     rows = timings(n=20) + timings(n=20, step=1, first=100)
     found = verdicts.headline(within(judged(rows)))
@@ -87,6 +120,24 @@ def test_what_spoils_a_figure_is_marked_beside_it():
     assert mark[-1] not in first.rpartition("[")[2]
 
 
+@pytest.mark.parametrize("n", [60, 21_000])
+@pytest.mark.parametrize("paired", [True, False])
+def test_equal_costs_are_called_the_same(n, paired):
+    order = [0.0011, 0.0023, 0.0007]
+    ours = np.array([order[k % 3] for k in range(n)])
+    sides = Sides(provider="b", reference="a", segment=Segment("s", 0), metric="cost",
+                  ours=ours, theirs=ours if paired else ours[::-1].copy(),
+                  paired=paired)  # fmt: skip
+    theirs = np.full(n, 0.1 + 0.2)
+    flat = msgspec.structs.replace(sides, ours=theirs + 5e-17, theirs=theirs)
+    for each in (sides, flat):
+        (found,) = estimated([each], 0)
+        told = verdicts.dearer(found)
+        assert told.startswith("costs the same per 1,000 answered requests")
+        if paired or each is flat:
+            assert "(" not in told
+
+
 def test_two_runs_say_that_they_share_no_moment():
     slower = [msgspec.structs.replace(r, ttft_ms=r.ttft_ms * 2) for r in timings(n=40)]
     found = across(judged(timings(n=40)), judged(slower, run_id="r2"))
@@ -94,6 +145,9 @@ def test_two_runs_say_that_they_share_no_moment():
     assert "zai (new) is slower than zai (base) to the first token" in text
     assert "share no moment" in text
     assert "of two separate runs" in text
+    assert "bootstrap over each run's answers apart" in text
+    assert "blocks" not in text
+    assert "wins" not in text
     assert {each.paired for each in found.contrasts} == {False}
 
 

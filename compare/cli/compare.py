@@ -65,7 +65,8 @@ def compare(
     from compare.judge.comparison import objectives_of, thresholds_of
 
     if definitions is not None:
-        return _redefine(db, run if run_b is None else run_b, definitions, as_json)
+        _refuse_flags()
+        return _redefine(db, run, definitions, anyway=anyway, as_json=as_json)
     gating.refuse_papers(junit, markdown, force=force, as_json=as_json)
     asked, objectives = gating.parsed(thresholds), gating.objectives(goodput)
     runs = [judged(db, text) for text in ([run] if run_b is None else [run, run_b])]
@@ -99,19 +100,41 @@ def _left(runs: "Sequence[Judged]", gates: "Sequence[Gate]") -> int:
     return 0 if all(gate.passed for gate in gates) else EXITS["threshold"]
 
 
-def _redefine(db: Path, run: str, tool: str, as_json: bool) -> int:
+BESIDE = ("definitions", "run", "anyway", "db", "as_json")
+"""The parameters that go with --definitions; any other one would be ignored."""
+
+
+def _refuse_flags() -> None:
+    """Raise UsageError for what was given and means nothing beside --definitions."""
+    context = click.get_current_context()
+    for each in context.command.params:
+        name = each.name or ""
+        if name not in BESIDE and context.params.get(name):
+            flag = each.opts[0] if isinstance(each, click.Option) else "RUN_B"
+            raise click.UsageError(
+                f"{flag} means nothing beside --definitions, which judges nothing; "
+                "leave one of them out"
+            )
+
+
+def _redefine(db: Path, run: str, tool: str, *, anyway: bool, as_json: bool) -> int:
+    """Print a run under another tool's formulas; Incomparable for unlike hosts."""
     import msgspec
 
-    from compare.cli.reading import redefined
-    from compare.show import others, tables
+    from compare.cli.reading import noted, redefined
+    from compare.judge.comparison import thresholds_of
+    from compare.show import others, tables, verdicts
 
-    row, found = redefined(db, run, tool)
+    row, found, notes = redefined(db, run, tool, anyway=anyway)
+    if thresholds_of(row):
+        click.echo("the run's thresholds are not judged with --definitions", err=True)
     if as_json:
         lines = [msgspec.to_builtins(each) for each in found]
-        print_json({"run_id": row.run_id, "tool": tool, "metrics": lines})
+        more = {"metrics": lines, "caveats": noted(notes)}
+        print_json({"run_id": row.run_id, "tool": tool, **more})
         return 0
     console = tables.console()
-    for line in [*tables.head(row), ""]:
+    for line in [*tables.head(row), "", *verdicts.anyway(notes)]:
         console.print(line)
     console.print(others.definitions(tool, found))
     return 0

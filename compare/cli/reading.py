@@ -8,6 +8,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from compare.judge.caveats import Note
     from compare.judge.comparison import Comparison, Judged
     from compare.judge.definitions import Defined
     from compare.show.subject import Subject
@@ -34,15 +35,24 @@ def judged(db: Path, text: str) -> "Judged":
     return found
 
 
-def redefined(db: Path, text: str, tool: str) -> "tuple[RunRow, list[Defined]]":
-    """Return a run and its metrics under another tool's formulas."""
+def redefined(
+    db: Path, text: str, tool: str, *, anyway: bool = False
+) -> "tuple[RunRow, list[Defined], list[Note]]":
+    """Return a run, its metrics under another tool's formulas, and what is unlike.
+
+    Incomparable if its hosts were asked unlike things, unless `anyway`.
+    """
     from compare.cli.options import opened
+    from compare.judge.comparable import unlike
+    from compare.judge.comparison import allowed
     from compare.judge.definitions import COLUMNS, defined
     from data import query
 
+    found = judged(db, text)
+    notes = allowed(unlike(found.frame), anyway=anyway)
     with opened(db) as reader:
-        run = query.run(reader, query.resolve(reader, text))
-        return run, defined(tool, query.columns(reader, run.run_id, COLUMNS))
+        columns = query.columns(reader, found.run.run_id, COLUMNS)
+        return found.run, defined(tool, columns), notes
 
 
 def comparison(
@@ -101,7 +111,12 @@ def facts(found: "Comparison") -> dict[str, Any]:
             for each in found.contrasts
         ],
         "checks": [msgspec.to_builtins(each) for each in found.qualities],
-        "caveats": [
-            {**msgspec.to_builtins(note), "advice": note.advice} for note in found.notes
-        ],
+        "caveats": noted(found.notes),
     }
+
+
+def noted(notes: "Sequence[Note]") -> list[dict[str, Any]]:
+    """Return caveats as JSON-able data, each with its advice."""
+    import msgspec
+
+    return [{**msgspec.to_builtins(note), "advice": note.advice} for note in notes]

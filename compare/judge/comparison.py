@@ -27,6 +27,7 @@ from compare.judge.pair import Contrast
 from compare.judge.quality import Quality, has_quality, qualities
 from compare.judge.sample import OBJECTIVES
 from compare.judge.summary import Summary, summarise
+from compare.judge.tally import Tally
 from data.migrations import StoreError
 from data.query import Verdicts
 from data.row import RunRow
@@ -60,6 +61,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     `reference` is the host that the others are set against; None where two runs set
     each host against itself, or there is no host. `summaries` are those of the last
     run, with `objectives` in ms by metric, and `qualities` say what its checks say.
+    `tallies` are what became of the requests of both sides, by the host's name in the
+    contrasts and the segment.
     """
 
     runs: tuple[RunRow, ...]
@@ -69,6 +72,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     notes: list[Note]
     qualities: list[Quality] = []
     objectives: Mapping[str, float] = {}
+    tallies: Mapping[tuple[str, Segment], Tally] = {}
 
     @property
     def paired(self) -> bool:
@@ -111,7 +115,7 @@ def within(
     """
     run, frame = found.run, found.frame
     chosen = reference or next(iter(frame.hosts), None)
-    notes = _allowed(unlike(frame), anyway=anyway)
+    notes = allowed(unlike(frame), anyway=anyway)
     made = contrasts(frame, chosen, floor_ms=floor_of(run))
     depths = _depths(frame, made)
     if depths:
@@ -127,6 +131,7 @@ def within(
         notes=notes,
         qualities=quality_of(found, chosen),
         objectives=objectives or {},
+        tallies=_tallies(frame),
     )
 
 
@@ -141,7 +146,7 @@ def across(
     """Return how run B's hosts differ from run A's; see `contrast.between`."""
     names = (a.run.run_id, b.run.run_id)
     pairs = matched(a.frame, b.frame, reference)
-    notes = _allowed(unlike_runs(a.frame, b.frame, pairs, names), anyway=anyway)
+    notes = allowed(unlike_runs(a.frame, b.frame, pairs, names), anyway=anyway)
     ones, others = floor_of(a.run), floor_of(b.run)
     worse = {name: max(ms, ones.get(name, 0.0)) for name, ms in (ones | others).items()}
     made = between(a.frame, b.frame, names, reference, floor_ms=worse)
@@ -163,6 +168,7 @@ def across(
         notes=notes,
         qualities=quality_of(b),
         objectives=objectives or {},
+        tallies=_tallies(a.frame, f"@{names[0]}") | _tallies(b.frame, f"@{names[1]}"),
     )
 
 
@@ -198,10 +204,20 @@ def thresholds_of(run: RunRow) -> list[str]:
     return json.loads(run.job or "{}").get("thresholds") or []
 
 
-def _allowed(found: Sequence[str], *, anyway: bool) -> list[Note]:
+def allowed(found: Sequence[str], *, anyway: bool) -> list[Note]:
+    """Return what was asked unlike as caveats; Incomparable for it unless `anyway`."""
     if not anyway:
         refuse(found)
     return [Note(caveat=Caveat.COMPARED_ANYWAY, text=each) for each in found]
+
+
+def _tallies(frame: Frame, end: str = "") -> dict[tuple[str, Segment], Tally]:
+    """Return what became of a run's requests; `end` is added to its hosts' names."""
+    return {
+        (host + end, segment): frame.tally(frame.rows(segment, host))
+        for segment in frame.segments
+        for host in frame.hosts_of(segment)
+    }
 
 
 def _depths(frame: Frame, found: Sequence[Contrast]) -> dict[Segment, int]:

@@ -30,10 +30,12 @@ from compare.judge.resample import (
     Estimate,
     Statistic,
     drawn,
+    dust_of,
     large_difference,
     large_ratio,
     percentiles,
     resamples_of,
+    settled,
     shares_difference,
 )
 from compare.judge.sample import LOWER_IS_BETTER
@@ -189,17 +191,19 @@ def _estimate(
     if statistic == MEANS:
         if draws is None:
             return large_difference(x, y, confidence, sides.paired), LARGE_SAMPLE
-        value = float(x.mean() - y.mean())
-        return percentiles(value, draws[MEANS], 0.0, confidence), BOOTSTRAP
+        dust = dust_of(x, y)
+        value = settled(float(x.mean() - y.mean()), dust)
+        found = np.where(np.abs(draws[MEANS]) <= dust, 0.0, draws[MEANS])
+        return percentiles(value, found, 0.0, confidence), BOOTSTRAP
     q = RATIOS[statistic]
     above, below = (_statistic(each, q) for each in sides.ordered)
     if not below:
         return NOTHING, BOOTSTRAP
     if draws is None:
-        found = large_ratio(
+        large = large_ratio(
             x, y, q, confidence, paired=sides.paired, ordered=sides.ordered
         )
-        return found or Estimate(above / below, None, None), LARGE_SAMPLE
+        return large or Estimate(above / below, None, None), LARGE_SAMPLE
     return percentiles(above / below, draws[statistic], 1.0, confidence), BOOTSTRAP
 
 

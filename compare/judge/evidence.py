@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import msgspec
 import numpy as np
 
-from compare.judge.frame import Floats, Frame, Segment
-from compare.judge.sample import cut_off, goodput
+from compare.judge.frame import Floats, Frame, Ints, Segment
+from compare.judge.sample import cut_off, goodput, waiting
 from compare.judge.stats import (
     CONFIDENCE,
     Interval,
@@ -89,11 +89,20 @@ def evidence(
     if metric == "cost":
         unpriced = int(np.isnan(frame.figures["cost"][rows[frame.ok[rows]]]).sum())
         return Evidence(frame.known("cost", rows), unknown=unpriced)
-    values = frame.values(metric, rows)
-    if metric == "tokens":
-        return Evidence(values)
-    cut = cut_off(frame, rows, "e2e" if metric in RATES else metric)
-    return Evidence(values, cut=cut * (metric not in RATES))
+    cut = unended(frame, rows, metric)
+    return Evidence(frame.values(metric, rows), cut=cut[~np.isnan(cut)])
+
+
+def unended(frame: Frame, rows: Ints, metric: str) -> Floats:
+    """Return by row the least that a metric may be of what we cut off.
+
+    NaN where it was not cut off, or is known. Cost and tokens are known of answers
+    alone.
+    """
+    if metric in {"cost", "tokens"}:
+        return np.full(len(rows), np.nan)
+    waited = waiting(frame, rows, "e2e" if metric in RATES else metric)
+    return waited * (metric not in RATES)
 
 
 def figure(threshold: Threshold, seen: Evidence) -> Figure:

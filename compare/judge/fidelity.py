@@ -78,7 +78,9 @@ def steps(known: Answers, rows: Ints, solved: Bools, session: Ints) -> Steps:
 
 
 def share(part: int, whole: int) -> Share:
-    """Return a share with Wilson's interval."""
+    """Return a share with Wilson's interval; none of a stranger's impossible counts."""
+    if not 0 <= part <= whole:
+        return Share(value=None, low=None, high=None, n=whole)
     low, high = share_interval(part, whole)
     return Share(value=part / whole if whole else None, low=low, high=high, n=whole)
 

@@ -5,28 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from compare.judge.blocks import blocks_of
 from compare.judge.comparison import Judged
-from compare.judge.contrast import matched, paired_sides, unmatched
-from compare.judge.estimate import estimated
 from compare.judge.evidence import Figure, evidence, figure, passed
-from compare.judge.frame import Frame, Segment
-from compare.judge.pair import Contrast, Sides
-from compare.judge.stats import CONFIDENCE
+from compare.judge.frame import Segment
+from compare.judge.ratios import BASE, NEW, ratios
 from compare.judge.threshold import Threshold, ThresholdError, told
-
-NEW, BASE = "new", "base"
-"""What the second and the first of two runs are called in a ratio."""
 
 NOWHERE = Segment("no scenario", None)
 NO_REQUEST = Figure(None, why="n/a (no measured request)")
-
-RATIO_OF: dict[str | float | None, str] = {
-    0.5: "ratio_of_medians",
-    0.9: "ratio_of_p90",
-    0.95: "ratio_of_p95",
-    "avg": "ratio_of_means",
-}
 
 
 class Gate(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,76 +92,15 @@ def _gates(
         # What only the base has cannot be judged, and so is not passed.
         asked = (each.frame.segments for each in reversed(found))
         for segment in dict.fromkeys(itertools.chain(*asked)):
-            yield from _ratios(found, threshold, segment, reference)
+            frames = [each.frame for each in found]
+            for who, ratio in ratios(frames, threshold, segment, reference):
+                yield _gate(threshold, segment, who, ratio)
         return
     for segment in frame.segments:
         for host in frame.hosts_of(segment):
             if threshold.host in (None, host):
                 seen = evidence(frame, segment, host, threshold, objectives)
                 yield _gate(threshold, segment, host, figure(threshold, seen))
-
-
-def _ratios(
-    found: Sequence[Judged],
-    threshold: Threshold,
-    segment: Segment,
-    reference: str | None,
-) -> Iterator[Gate]:
-    sides = (
-        _within(found[0].frame, threshold, segment)
-        if len(found) == 1
-        else _across(found[0].frame, found[1].frame, threshold, segment, reference)
-    )
-    level = threshold.confidence or CONFIDENCE
-    statistic = RATIO_OF[threshold.aggregate]
-    for each in sides:
-        (made,) = estimated([each], 0, statistic=statistic, confidence=level)
-        who = f"{each.provider}/{each.reference}"
-        seen = Figure(made.estimate, made.low, made.high, _missing(made))
-        yield _gate(threshold, segment, who, seen)
-
-
-def _within(frame: Frame, threshold: Threshold, segment: Segment) -> list[Sides]:
-    pair = (threshold.host or "", threshold.against or "")
-    hosts = frame.hosts_of(segment)
-    if not set(pair) <= set(hosts):
-        return []
-    blocks = blocks_of(frame, segment, hosts)
-    sides = paired_sides(blocks, segment, pair)
-    return [each for each in sides if each.metric == threshold.metric]
-
-
-def _across(
-    a: Frame, b: Frame, threshold: Threshold, segment: Segment, reference: str | None
-) -> list[Sides]:
-    made = []
-    alone = [(host, host) for host in unmatched(a, b, reference)]
-    for host, other in (*matched(a, b, reference), *alone):
-        rows = b.rows(segment, host), a.rows(segment, other)
-        if not any(map(len, rows)):
-            continue  # neither run asked it
-        ours, theirs = (
-            frame.values(threshold.metric, each)
-            for frame, each in zip((b, a), rows, strict=True)
-        )
-        made.append(
-            Sides(
-                provider=f"{host}@{NEW}",
-                reference=f"{other}@{BASE}",
-                segment=segment,
-                metric=threshold.metric,
-                ours=ours,
-                theirs=theirs,
-                paired=False,
-            )
-        )
-    return made
-
-
-def _missing(made: Contrast) -> str:
-    if made.need_more:
-        return f"n/a (n={made.n_blocks} < {made.n_blocks + made.need_more})"
-    return "" if made.estimate is not None else "n/a (the other host's is 0)"
 
 
 def _gate(threshold: Threshold, segment: Segment, who: str, seen: Figure) -> Gate:

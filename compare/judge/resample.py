@@ -197,10 +197,27 @@ def large_difference(
     ours: Floats, theirs: Floats, confidence: float, paired: bool
 ) -> Estimate:
     """Return the large-sample interval of a difference of means."""
-    value = float(ours.mean() - theirs.mean())
-    error = _mean_error(ours, theirs, paired)
+    dust = dust_of(ours, theirs)
+    value = settled(float(ours.mean() - theirs.mean()), dust)
+    error = settled(_mean_error(ours, theirs, paired), dust)
     reach = normal(confidence) * error
     return Estimate(value, value - reach, value + reach, _two_sided(value, error))
+
+
+def dust_of(ours: Floats, theirs: Floats) -> float:
+    """Return what of a difference of means is rounding of the sums, and nothing else.
+
+    A sum of n floats is off by at most n epsilon times the sum of their sizes (Higham,
+    Accuracy and Stability of Numerical Algorithms, 2002, 4.2).
+    """
+    n = max(len(ours), len(theirs))
+    sizes = float(np.abs(ours).mean() + np.abs(theirs).mean())
+    return n * float(np.finfo(np.float64).eps) * sizes
+
+
+def settled(value: float, dust: float) -> float:
+    """Return a value, or 0 where it is no more than dust."""
+    return 0.0 if abs(value) <= dust else value
 
 
 def _mean_error(ours: Floats, theirs: Floats, paired: bool) -> float:

@@ -104,18 +104,23 @@ def sample(frame: Frame, segment: Segment, host: str, metric: str) -> Sample:
 
 
 def cut_off(frame: Frame, rows: Ints, metric: str) -> Floats:
-    """Return after how many ms what had no figure yet was cut off by us.
+    """Return the known values of `waiting`."""
+    found = waiting(frame, rows, metric)
+    return found[~np.isnan(found)]
 
-    Its time, had it gone on, is no less. What was never sent was no host's to answer.
-    An end to end time has no figure before the answer ends.
+
+def waiting(frame: Frame, rows: Ints, metric: str) -> Floats:
+    """Return by row after how many ms what had no figure yet was cut off by us.
+
+    Its time, had it gone on, is no less. NaN of all other rows, and of what was never
+    sent: that was no host's to answer. An end to end time has no figure before the
+    answer ends.
     """
-    rows = rows[frame.censored[rows]]
-    if metric.startswith("e2e") or metric not in LOWER_IS_BETTER:
-        open_ = np.ones(len(rows), dtype=np.bool_)
-    else:
-        open_ = np.isnan(frame.figures[metric][rows])
+    open_ = frame.censored[rows]
+    if not metric.startswith("e2e") and metric in LOWER_IS_BETTER:
+        open_ = open_ & np.isnan(frame.figures[metric][rows])
     lasted = (frame.figures["end_s"][rows] - frame.figures["sent_s"][rows]) * 1e3
-    return lasted[open_ & ~np.isnan(lasted)]
+    return np.where(open_, lasted, np.nan)
 
 
 def goodput(frame: Frame, rows: Ints, objectives: Mapping[str, float]) -> Goodput:

@@ -4,6 +4,7 @@ import difflib
 import os
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from compare.show.words import plain, reasons
 __all__ = ["COMPARED", "FORMATS", "KINDS", "ChartError", "draw", "drawable", "write"]
 
 FORMATS = ("png", "svg", "pdf")
-MOST_PANELS = 6
+MOST_PANELS, MOST_NAMED = 6, 4
 _SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,79}", re.ASCII)
 
 
@@ -124,8 +125,8 @@ def _notes(kind: Kind, subject: Subject, n_panels: int) -> list[str]:
         )
     if counts.n_interrupted:
         notes.append(
-            f"{counts.n_interrupted:,} requests were cut off by us: neither ok nor "
-            "failed, and times are lower bounds"
+            f"{counts.n_interrupted:,} requests were cut off by us "
+            f"({_whose(subject)}): neither ok nor failed, and times are lower bounds"
         )
     if counts.n_set_aside:
         notes.append(
@@ -135,6 +136,15 @@ def _notes(kind: Kind, subject: Subject, n_panels: int) -> list[str]:
     if n_panels > MOST_PANELS:
         notes.append(f"{n_panels - MOST_PANELS} more scenarios and steps are not drawn")
     return notes
+
+
+def _whose(subject: Subject) -> str:
+    """Return how many requests of which hosts we cut off, most first."""
+    n: Counter[str] = Counter()
+    for (_, host), each in subject.summaries.items():
+        n[subject.hosts[host]] += each.tally.n_interrupted
+    known = [f"{label} {k:,}" for label, k in n.most_common(MOST_NAMED) if k]
+    return ", ".join([*known, *(["and others"] if len(+n) > MOST_NAMED else [])])
 
 
 def _panels(kind: Kind, subject: Subject, theme: Theme) -> list[Panel]:

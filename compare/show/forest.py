@@ -1,12 +1,13 @@
 """A forest of contrasts: each host's ratios to the reference, with their intervals."""
 
 from collections.abc import Callable, Sequence
+from math import log
 
 import msgspec
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
-from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, Locator, NullFormatter, NullLocator
 
 from compare.judge.caveats import Note
 from compare.judge.contrast import FASTER, NO_DIFFERENCE, SLOWER
@@ -30,6 +31,8 @@ WORDS = {
 """The metrics that are drawn, in this order: of all of them less is better."""
 
 LINE = 0.24
+LETTER = 0.09
+"""Inches that a letter of a tick's label takes."""
 MARKS = {FASTER: "<", SLOWER: ">"}
 TICKS = (
     100, 10, 0.1, 0.01, 5, 2, 0.5, 0.2, 50, 20, 0.05, 0.02, 3, 1.5, 0.75, 1.25, 0.9,
@@ -197,21 +200,53 @@ def _axis(plot: Axes, drawn: Sequence[Contrast]) -> None:
     room = max((high / low) ** 0.06, 1.02)
     plot.set_xscale("log")
     plot.set_xlim(low / room, high * room)
-    plot.set_xticks(_ticks(low / room, high * room))
+    plot.xaxis.set_major_locator(Ratios(plot))
     plot.xaxis.set_minor_locator(NullLocator())
     plot.xaxis.set_minor_formatter(NullFormatter())
-    plot.xaxis.set_major_formatter(FuncFormatter(lambda at, _: f"{at:g} x"))
+    plot.xaxis.set_major_formatter(FuncFormatter(lambda at, _: _tick(at)))
 
 
-def _ticks(low: float, high: float) -> list[float]:
-    """Return round ratios within an axis, 1 among them, none too near to another."""
-    apart = max((high / low) ** 0.12, 1.005)
+def _ticks(low: float, high: float, inches: float) -> list[float]:
+    """Return round ratios within an axis so wide, 1 among them, no labels overlapping.
+
+    The ends of their labels are at least a letter apart.
+    """
+    scale = inches / log(high / low)
     kept = [1.0]
     for tick in TICKS:
-        near = any(max(tick / k, k / tick) < apart for k in kept)
+        near = any(
+            abs(log(tick / k)) * scale < LETTER * (1 + _letters(tick) + _letters(k))
+            for k in kept
+        )
         if low <= tick <= high and not near:
             kept.append(tick)
     return sorted(kept)
+
+
+def _letters(tick: float) -> float:
+    """Return half the letters of a tick's label."""
+    return len(_tick(tick)) / 2
+
+
+def _tick(at: float) -> str:
+    return f"{at:g} x"
+
+
+class Ratios(Locator):
+    """Where the ticks of an axis of ratios are: it depends on how wide it is drawn."""
+
+    def __init__(self, plot: Axes) -> None:
+        self._plot = plot
+
+    def __call__(self) -> list[float]:
+        """Return the ticks of the axis as it is now."""
+        box = self._plot.get_window_extent()
+        inches = self._plot.figure.dpi_scale_trans.inverted().transform_bbox(box)
+        return _ticks(*self._plot.get_xlim(), max(inches.width, 0.1))
+
+    def tick_values(self, vmin: float, vmax: float) -> list[float]:
+        """Return the ticks between two ratios, were the axis as wide as it is now."""
+        return [tick for tick in self() if vmin <= tick <= vmax]
 
 
 def _said(plot: Axes, lines: Sequence[Line], theme: Theme) -> None:
@@ -231,14 +266,14 @@ def _words(line: Line) -> str:
     each = line.contrast
     if each is None:
         return ""
+    marks = f"[{line.marks}]" if line.marks else ""
     if each.estimate is None:
         more = f", {each.need_more} more needed" if each.need_more else ""
-        return f"n/a (n={each.n_blocks:,}{more})"
+        return f"n/a (n={each.n_blocks:,}{more}) {marks}".rstrip()
     span = ""
     if each.low is not None and each.high is not None:
         span = f" ({each.low:.2f} to {each.high:.2f})"
     below = each.below_floor and each.verdict == NO_DIFFERENCE
     verdict = "below the bench's floor" if below else each.verdict or ""
-    marks = f"[{line.marks}]" if line.marks else ""
     parts = (f"{each.estimate:.2f}{span}", f"n={each.n_blocks:,}", verdict, marks)
     return " ".join(part for part in parts if part)

@@ -40,10 +40,11 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def facts(self) -> str:
-        """Return how many requests this host was asked, and the share that was ok."""
+        """Return how many requests this host was asked, what was ok and what we cut."""
         share = self.counts.success_share
         ok = "none counted" if share is None else f"{percent(share)} ok"
-        return f"n={self.counts.n_attempted:,}, {ok}"
+        cut = self.counts.n_interrupted
+        return f"n={self.counts.n_attempted:,}, {ok}" + f", {cut:,} cut off" * bool(cut)
 
     @property
     def ends(self) -> Interval:

@@ -17,6 +17,7 @@ from compare.judge.contrast import (
     TOO_FEW,
     WORSE,
 )
+from compare.judge.frame import Segment
 from compare.judge.pair import MEANS, PASSED, WINS, Also, Contrast
 from compare.show import quality
 from compare.show.tables import checks, grid, head, segments
@@ -39,7 +40,7 @@ WHERE = {"ttft": "to the first token", "e2e": "end to end"}
 """The metrics of the sentence."""
 
 MANY = 0.01
-"""The share of failed requests from which on the sentence speaks of them."""
+"""The share of failed or cut off requests from which on the sentence speaks of them."""
 
 
 def comparison(found: Comparison) -> Group:
@@ -92,6 +93,7 @@ def sided(found: Comparison) -> Comparison:
                     reference=called(each.reference))
             for each in found.contrasts
         ],
+        tallies={(called(host), key): n for (host, key), n in found.tallies.items()},
         notes=[
             replace(note, text=called(note.text),
                     hosts=tuple(called(host) for host in note.hosts))
@@ -104,33 +106,46 @@ def headline(found: Comparison) -> list[str]:
     """Return the verdict in a sentence for each scenario and load step."""
     if any(note.caveat is Caveat.RUN_INVALID for note in found.notes):
         return ["No verdict: the run is invalid."]
-    anyway = [n.text for n in found.notes if n.caveat is Caveat.COMPARED_ANYWAY]
     keys = list(dict.fromkeys((c.scenario, c.step) for c in found.contrasts))
     steps = len({step for _, step in keys}) > 1
-    lines = [f"Compared anyway, though {plain(each, 300)}." for each in anyway]
+    lines = anyway(found.notes)
     for scenario, step in keys:
         group = [c for c in found.contrasts if (c.scenario, c.step) == (scenario, step)]
         hosts = dict.fromkeys((c.provider, c.reference) for c in group)
-        told = "; ".join(
+        key = Segment(scenario, step)
+        told = [
             _of_host(group, *pair)
             + quality.verdict(group, pair[0])
-            + _failing(found, pair[0], scenario, step)
+            + _lost(found, pair[0], key)
             for pair in hosts
-        )
+        ]
+        for reference in dict.fromkeys(pair[1] for pair in hosts):
+            name = f"{plain(reference, NAMES)}'s"
+            told.append(_lost(found, reference, key, name).removeprefix(", "))
         where = segment(scenario, step, several=steps)
-        lines.append(f"{where}: {told}.")
+        lines.append(f"{where}: {'; '.join(filter(None, told))}.")
     return lines or [_nothing(found)]
 
 
-def _failing(found: Comparison, host: str, scenario: str, step: int | None) -> str:
-    """Return what a verdict on the answers of a host would leave out: who got none."""
-    for each in found.summaries:
-        if (each.provider, each.scenario, each.step) == (host, scenario, step):
-            n = each.tally.n_ok + each.tally.n_failed
-            share = each.tally.n_failed / n if n else 0.0
-            if share > MANY:
-                return f", but {percent(share)} of its requests failed"
-    return ""
+def anyway(notes: Sequence[Note]) -> list[str]:
+    """Return a sentence for each thing that hosts were asked unlike."""
+    unlike = [each.text for each in notes if each.caveat is Caveat.COMPARED_ANYWAY]
+    return [f"Compared anyway, though {plain(each, 300)}." for each in unlike]
+
+
+def _lost(found: Comparison, host: str, key: Segment, whose: str = "its") -> str:
+    """Return what a verdict on a host's answers would leave out: who got none."""
+    counts = found.tallies.get((host, key))
+    if counts is None:
+        return ""
+    judged, n = counts.n_ok + counts.n_failed, counts.n_attempted
+    told = []
+    if judged and counts.n_failed / judged > MANY:
+        told.append(f"{percent(counts.n_failed / judged)} of {whose} requests failed")
+    if n and counts.n_interrupted / n > MANY:
+        of = f"{whose} {n:,}" + ("" if told else " requests")
+        told.append(f"{counts.n_interrupted:,} of {of} were cut off by us")
+    return f", but {' and '.join(told)}" if told else ""
 
 
 def _nothing(found: Comparison) -> str:
@@ -219,10 +234,12 @@ def contrasts(
 def _ratios(group: dict[int, Contrast], marks: dict[int, str]) -> Table:
     paired = all(each.paired for each in group.values())
     n = "blocks" if paired else "n"
-    columns = ["metric", "ratio", "95 % interval", "wins", n, "verdict"]
-    table = grid(columns, [], left=(0, 5))
+    won = ["wins"] if paired else []
+    columns = ["metric", "ratio", "95 % interval", *won, n, "verdict"]
+    table = grid(columns, [], left=(0, len(columns) - 1))
     for k, each in group.items():
-        cells = [each.metric, _value(each), _interval(each), wins(each)]
+        cells = [each.metric, _value(each), _interval(each)]
+        cells += [wins(each)] if paired else []
         verdict = Text(_verdict(each), style=COLOURS.get(each.verdict or "", ""))
         if marks.get(k):
             verdict.append(f" [{marks[k].strip()}]", style="dim")
@@ -269,6 +286,10 @@ def dearer(each: Contrast) -> str:
     if low is not None and high is not None:
         low, high = sorted((abs(low), abs(high))) if low * high > 0 else (low, high)
         span = f" ({usd(low)} to {usd(high)})"
+    if value == 0:
+        return (
+            f"costs the same per 1,000 answered requests{span if low or high else ''}"
+        )
     word = "more" if value > 0 else "less"
     return f"costs {usd(abs(value))} {word} per 1,000 answered requests{span}"
 
@@ -279,13 +300,15 @@ def terms(found: Sequence[Contrast]) -> str:
     where = "in the blocks that both answered" if paired else "of two separate runs"
     methods = {e.method for e in found} | {a.method for e in found for a in e.also}
     large = "large sample" in methods
-    how = "large-sample formula" if large else "bootstrap over blocks"
+    bootstrap = "bootstrap over " + ("blocks" if paired else "each run's answers apart")
+    how = "large-sample formula" if large else bootstrap
     if large and "block bootstrap" in methods:
-        how = "bootstrap over blocks, from 20,000 on a large-sample formula"
+        how = f"{bootstrap}, from 20,000 on a large-sample formula"
+    won = "; wins: in how many of them the host was better" if paired else ""
     return (
         f"ratio: median of the host / median of the reference, {where}; ok, passed: "
-        "difference of the shares in points; wins: in how many of them the host was "
-        f"better. Intervals: {how}. A verdict needs p of 5 % or less, corrected "
+        f"difference of the shares in points{won}. "
+        f"Intervals: {how}. A verdict needs p of 5 % or less, corrected "
         "for the number of hosts (Holm); no difference shown is not equality."
     )
 
