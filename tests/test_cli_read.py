@@ -115,7 +115,7 @@ def test_compare_of_two_runs_names_hosts_with_their_run(read):
     assert "ourtoken (new) against zai (base)" in text
     assert f"base: run {RUN_ID}, started" in text
     assert f"new: run {NEWER}, started" in text
-    assert "@" not in text
+    assert "@2026" not in text
 
 
 def test_compare_judges_thresholds_and_leaves_with_99(h2h, filled, tmp_path):
