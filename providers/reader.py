@@ -19,6 +19,11 @@ from providers.verdict import verdict
 
 EXCERPT_BYTES = 512
 NAME_CHARS = 256
+SCANNED_CHARS = 4_096
+"""So much of a text is searched for keys, of which the beginning is kept.
+
+A key that is cut in two here is masked by its beginning, like any that was cut off.
+"""
 
 _STRINGS = re.compile(r'"(?:[^"\\]|\\.)*+"')
 
@@ -162,15 +167,16 @@ class Reader:
     def _excerpt(self, text: str | None) -> str | None:
         if not text:
             return None
-        clean = redact(text, self._secrets).encode("utf-8", "replace")[:EXCERPT_BYTES]
-        return clean.decode("utf-8", "ignore")
+        clean = redact(text[:SCANNED_CHARS], self._secrets)
+        kept = clean.encode("utf-8", "replace")[:EXCERPT_BYTES]
+        return kept.decode("utf-8", "ignore")
 
 
 def _name(text: str | None, clean: Clean) -> str | None:
     """Return a name that a host gave: clean, short, and storable (no surrogates)."""
     if not text:
         return None
-    text = clean(text)
+    text = clean(text[:SCANNED_CHARS])
     if not text.isascii():
         text = text.encode("utf-8", "replace").decode()
     return text[:NAME_CHARS]

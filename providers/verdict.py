@@ -9,6 +9,8 @@ from providers.outcome import BLAME, Flag, Outcome
 
 ERROR_TEXT_BYTES = 4_096
 DATA = b"data:"
+PARTIAL, NOT_MODIFIED = 206, 304
+"""Answers to a range and to a condition, of which no request has any (RFC 9110)."""
 
 AFTER_DONE = frozenset(
     {Outcome.TRUNCATED, Outcome.TIMEOUT_TOKEN_GAP, Outcome.TIMEOUT_TOTAL,
@@ -36,8 +38,15 @@ def verdict(
 def _stated(intake: Intake, dialect: Dialect) -> Problem | None:
     """Return the error that the host stated: by its status or inside the body."""
     status = intake.status
-    if status is None or not intake.error or status == 304:
+    if status is None or not intake.error:
         return intake.answer.problem
+    if status == NOT_MODIFIED:
+        return Problem(
+            outcome=Outcome.HTTP_ERROR,
+            blame=BLAME[Outcome.HTTP_ERROR],
+            code=str(status),
+            message="not modified, which nobody asked",
+        )
     return _redirect(intake) if status < 400 else _http_error(intake, dialect)
 
 
@@ -64,6 +73,8 @@ def _http_error(intake: Intake, dialect: Dialect) -> Problem:
 def _ended(intake: Intake, dialect: Dialect) -> Outcome:
     """Return what became of a response whose body ended by itself."""
     answer, streamed = intake.answer, intake.sse is not None
+    if intake.status == PARTIAL:
+        return Outcome.PROTOCOL_ERROR
     if not streamed and not intake.body.strip():
         return Outcome.EMPTY
     if answer.foreign:

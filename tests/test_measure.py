@@ -133,15 +133,22 @@ def test_without_a_price_cost_is_unknown_and_not_free():
 @pytest.mark.parametrize(
     ("stated", "nusd"),
     [("9223372036.9", None), ("1000000", None), ("1e30", None), ("1e999", None),
+     ("1e-320", None), ("4e-10", None), ("6e-10", 1),
      ("999999.999999999", 999_999_999_999_999), ("0.1000000005", 100_000_000)],
 )  # fmt: skip
-def test_a_cost_beyond_all_bounds_is_unknown_and_flagged(stated, nusd):
+def test_a_cost_that_cannot_be_stored_is_unknown_and_flagged(stated, nusd):
     usage = Usage(prompt_tokens=1, completion_tokens=1, cost_usd=stated)
 
     row, _ = row_of(reply(usage=usage))
 
     assert row.cost_reported_nusd == nusd
     assert ("cost_implausible" in row.flags) == (nusd is None)
+
+
+@pytest.mark.parametrize("stated", ["0", "0.0", "0e-9"])
+def test_a_cost_is_nothing_only_if_the_host_says_so(stated):
+    row, _ = row_of(reply(usage=Usage(prompt_tokens=1, cost_usd=stated)))
+    assert row.cost_reported_nusd == 0
 
 
 def test_counts_that_would_cost_a_million_dollars_cost_nothing_known():

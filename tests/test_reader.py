@@ -6,6 +6,7 @@ from time import process_time
 import msgspec
 import pytest
 from byteserver import DONE, GOOD, ROLE, STOP, chunk, event, said, used
+from growth import assert_growth
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -677,3 +678,47 @@ def test_comments_without_end_cost_no_more_than_their_number():
     assert process_time() - begun < 3
     assert (reply.outcome, reply.n_comments) == (O.TIMEOUT_FIRST_TOKEN, 100_000)
     assert reply.stamps.first_event is None
+
+
+def test_a_part_of_an_answer_is_none_however_whole_it_looks():
+    headers = SSE | {"Content-Range": "bytes 0-99/5000"}
+    pieces = [ROLE, said("a"), STOP, used(), DONE]
+    assert outcome(*pieces)[0] is O.OK
+    reply = read(*pieces, status=206, headers=headers)
+    assert (reply.outcome, reply.http_status) == (O.PROTOCOL_ERROR, 206)
+
+
+def test_an_answer_to_a_condition_that_nobody_made_is_an_http_error():
+    reply = read(status=304, headers={})
+    assert (reply.outcome, reply.error_code) == (O.HTTP_ERROR, "304")
+
+
+def test_names_of_any_length_are_searched_for_keys_only_where_they_are_kept():
+    key = "sk-CANARY123456"
+
+    def cost(n):
+        names = {name: f"{name} {key} " + "%41 " * n for name in
+                 ("id", "model", "system_fingerprint", "provider")}  # fmt: skip
+        one = reader(dialect="openrouter", secrets=[Secret(key)])
+        one.head(0, 200, SSE)
+        one.feed(1, event({"choices": [{"delta": {"content": "a"}}], **names}))
+        one.feed(2, event({"error": {"message": f"{key} " + "%41 " * n}}))
+        begun = process_time()
+        reply = one.close(3)
+        spent = process_time() - begun
+        texts = (reply.response_id, reply.model_served, reply.upstream,
+                 reply.system_fingerprint, reply.error_excerpt)  # fmt: skip
+        assert all(text and "***" in text and "CANARY" not in text for text in texts)
+        return spent
+
+    assert_growth(cost, 2_000, 200_000, below=10)
+
+
+@pytest.mark.parametrize("pad", range(0, 100, 3))
+def test_a_key_at_the_end_of_what_is_searched_is_not_kept_either(pad):
+    key = "CANARY-" + "0123456789" * 9  # its masks are short, so the end is kept
+    chunk_of = {"id": "x" * pad + f" {key}" * 100, "choices": []}
+    reply = read(event(chunk_of), said("a"), secrets=[Secret(key)])
+    assert "***" in reply.response_id
+    assert "CANARY" not in reply.response_id
+    assert "0123456789" not in reply.response_id

@@ -183,14 +183,18 @@ def _beyond(spent: Cost) -> bool:
 
 
 def _reported(cost_usd: str | None) -> int | None:
-    """Return a host's own cost in nano-USD; None when it is no plausible figure."""
+    """Return a host's own cost in nano-USD; None when it is no plausible figure.
+
+    One that is not zero and yet rounds to it is none: 0 says that nothing was charged.
+    """
     if cost_usd is None:
         return None
     try:
         nusd = Decimal(cost_usd).scaleb(9)
-        return round(nusd) if 0 <= nusd < MOST_NUSD else None
+        stored = round(nusd) if 0 <= nusd < MOST_NUSD else None
     except InvalidOperation:  # no number
         return None
+    return None if stored == 0 and nusd else stored
 
 
 def _price_id(price: Price | None) -> str | None:

@@ -55,7 +55,7 @@ EXPECTED = {
     "52-blank": expect(O.EMPTY, only=SENT, bytes_received=2),
     "53-204": refused(O.EMPTY, 204),
     "53-205": refused(O.EMPTY, 205),
-    "53-304": refused(O.EMPTY, 304),
+    "53-304": refused(O.HTTP_ERROR, 304, error_code="304"),
     "54": expect(
         O.TIMEOUT_HEADERS,
         only="sent",

@@ -148,7 +148,7 @@ FAULTS: tuple[Fault, ...] = (
             "205": bare("205 Reset Content", "Content-Length: 0"),
             "304": bare("304 Not Modified"),
         },
-        outcome="empty",
+        outcome="empty / http_error",
     ),
     Fault(
         number=54,
