@@ -120,8 +120,9 @@ def _quantiles(running: Counts, values: Floats, total: Ints, q: float) -> Floats
     last = np.maximum(total - 1, 0)
     rank = last * q
     below = np.floor(rank).astype(np.int64)
-    low = values[_place(running, below)]
-    high = values[_place(running, np.minimum(below + 1, last))]
+    place = _place(running, below)
+    low = values[place]
+    high = values[_onward(running, place, np.minimum(below + 1, last))]
     return np.asarray(low + (high - low) * (rank - below))
 
 
@@ -136,6 +137,17 @@ def _place(running: Counts, rank: Ints) -> Ints:
         high = np.where(enough, middle, high)
         low = np.where(enough, low, np.minimum(middle + 1, high))
     return low
+
+
+def _onward(running: Counts, place: Ints, rank: Ints) -> Ints:
+    """Return what `_place` does, from places that lie at most a few values before."""
+    found, end = place.copy(), len(running) - 1
+    short = np.arange(len(rank))
+    while len(short):
+        at = found[short]
+        short = short[(running[at, short] <= rank[short]) & (at < end)]
+        found[short] += 1
+    return found
 
 
 def percentiles(
