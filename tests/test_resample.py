@@ -93,3 +93,16 @@ def test_large_samples_without_a_ratio_have_none():
     assert resample.large_ratio(ones, zeros, MEAN, 0.95, paired=True) is None
     same = resample.large_difference(ones, ones, 0.95, True)
     assert (same.value, same.low, same.high, same.p) == (0.0, 0.0, 0.0, 1.0)
+
+
+def test_the_next_rank_is_found_from_the_one_before():
+    rng = np.random.default_rng(1)
+    (counts,) = resample._draws(60, 500, rng)
+    counts[:, 0] = 0  # a resample that holds no value
+    running = np.cumsum(counts, axis=0).astype(np.uint16)
+    last = np.maximum(running[-1].astype(np.int64) - 1, 0)
+    for q in (0.0, 0.5, 0.95, 1.0):
+        below = np.floor(last * q).astype(np.int64)
+        following = np.minimum(below + 1, last)
+        found = resample._onward(running, resample._place(running, below), following)
+        assert (found == resample._place(running, following)).all()

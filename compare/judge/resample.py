@@ -120,22 +120,38 @@ def _quantiles(running: Counts, values: Floats, total: Ints, q: float) -> Floats
     last = np.maximum(total - 1, 0)
     rank = last * q
     below = np.floor(rank).astype(np.int64)
-    low = values[_place(running, below)]
-    high = values[_place(running, np.minimum(below + 1, last))]
+    place = _place(running, below)
+    low = values[place]
+    high = values[_onward(running, place, np.minimum(below + 1, last))]
     return np.asarray(low + (high - low) * (rank - below))
 
 
 def _place(running: Counts, rank: Ints) -> Ints:
     """Return for each resample the first value that more than `rank` values reach."""
-    low = np.zeros(len(rank), dtype=np.int64)
-    high = np.full(len(rank), len(running) - 1)
-    across = np.arange(len(rank))
-    for _ in range(len(running).bit_length()):
-        middle = (low + high) // 2
-        enough = running[middle, across] > rank
-        high = np.where(enough, middle, high)
-        low = np.where(enough, low, np.minimum(middle + 1, high))
-    return low
+    # A binary search of all columns at once, in steps of falling powers of two. `at`
+    # is the last cell that is known not to reach the rank, a row above it all at first.
+    cells, (n, width) = running.ravel(), running.shape
+    wanted = rank.astype(running.dtype)
+    at = np.arange(width) - width
+    for power in reversed(range(n.bit_length())):
+        ahead = at + (width << power)
+        short = cells.take(ahead, mode="clip") <= wanted
+        short &= ahead < cells.size
+        np.copyto(at, ahead, where=short)
+    return np.asarray(np.minimum(at // width + 1, n - 1))
+
+
+def _onward(running: Counts, place: Ints, rank: Ints) -> Ints:
+    """Return what `_place` does, from places that lie at most a few values before."""
+    cells, (n, width) = running.ravel(), running.shape
+    found, wanted = place.copy(), rank.astype(running.dtype)
+    short = np.arange(width)
+    while len(short):
+        at = found[short]
+        enough = cells.take(at * width + short) > wanted[short]
+        short = short[~enough & (at < n - 1)]
+        found[short] += 1
+    return found
 
 
 def percentiles(
