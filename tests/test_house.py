@@ -21,7 +21,7 @@ LOOKS_INTO = {
 ORDER = {
     "scenarios": "request prompts form answer texts steps calls fences pages inside "
     "sandbox code own checks content draw scenario proof session load plan",
-    "data": "row timeline prices migrations foreign lock statements spool opening "
+    "data": "row timeline prices schema migrations foreign lock statements spool opening "
     "store query ledger export",
     "providers": "outcome reply disguise secret provider usage sse dialect errors "
     "limits generic ourtoken openrouter zai registry lenient calls plainchunk alike "
@@ -33,7 +33,7 @@ ORDER = {
     "providers.simulator.catalogue": "words fault framing bodies ending errors "
     "refusals chunks content usage transport answers bench index",
     "compare": "run judge show serve cli",
-    "compare.run": "mistakes clock calm budget gate hosts choose money config record "
+    "compare.run": "mistakes clock calm budget gate hosts choose money probes config record "
     "rest prepare descriptors fuse brake sender engine monitor calibrate course "
     "measure tally attend letters lost worker fleet resume grade conduct claims "
     "selftest",
@@ -45,7 +45,7 @@ ORDER = {
     "theme subject panel parts page placing boxes curves forest outcomes sweeps "
     "prompts streams money cache times calendar kinds charts "
     "inline pictures jobfile sheets facts report",
-    "compare.serve": "probe",
+    "compare.serve": "grid schedule probe",
 }
 # Rooms whose modules do not know each other's order: each verb stands alone.
 NO_ORDER = {"compare.cli"}
@@ -64,6 +64,7 @@ DOORS = {
         "providers.simulator",
     },
     "yarl": {"providers.line", "providers.post"},
+    "apscheduler": {"compare.serve.schedule"},
     "asyncio_throttle": {"compare.run.gate"},
     "sqlite_utils": {
         "data.migrations",
