@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from data import spool
+from data import rollup, spool
 from data.foreign import guard, refuse_foreign
 from data.lock import hold
 from data.migrations import StoreError, identify, upgrade
@@ -62,7 +62,9 @@ def _take_in(db: Database, path: Path) -> None:
                 try:
                     # One that is there was stored before the file could be removed.
                     again = " ON CONFLICT DO NOTHING" * (statement.act == "insert")
-                    db.conn.execute(statement.sql + again, values)
+                    stored = db.conn.execute(statement.sql + again, values).rowcount
+                    if stored == 1 and statement.table == "requests":
+                        rollup.fold_values(db.conn, statement.columns, values)
                 except (ValueError, OverflowError, *REFUSALS) as why:
                     raise spool.refusal(path, why) from None
     # Even one without a whole record: the next would be added behind its torn end.

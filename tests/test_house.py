@@ -21,7 +21,8 @@ LOOKS_INTO = {
 ORDER = {
     "scenarios": "request prompts form answer texts steps calls fences pages inside "
     "sandbox code own checks content draw scenario proof session load plan",
-    "data": "row timeline prices schema migrations foreign lock statements spool opening "
+    "data": "row events timeline histogram prices cells schema migrations foreign lock "
+    "statements spool rollup opening "
     "store query ledger export",
     "providers": "outcome reply disguise secret provider usage sse dialect errors "
     "limits generic ourtoken openrouter zai registry lenient calls plainchunk alike "

@@ -102,7 +102,9 @@ def _unlike(one: Any, other: Any, at: str) -> Iterator[str]:
 
 def _named(value: Any) -> bool:
     """Return whether a value is a list of tables that have names."""
-    return isinstance(value, list) and all(isinstance(v, dict) for v in value)
+    return isinstance(value, list) and all(
+        isinstance(v, dict) and "name" in v for v in value
+    )
 
 
 def _public(provider: Provider) -> dict[str, Any]:
