@@ -137,8 +137,13 @@ def fold(conn: sqlite3.Connection, rows: Iterable[Row]) -> None:
     made = []
     for key, one in rolled(rows).items():
         before = conn.execute(ONE, key).fetchone()
-        made.append(_cells(one if before is None else merge(decoded(before), one)))
-    conn.executemany(PUT, made)
+        made.append(one if before is None else merge(decoded(before), one))
+    put(conn, made)
+
+
+def put(conn: sqlite3.Connection, made: Iterable[Rollup]) -> None:
+    """Store roll-ups; each takes the place of what was there of its key."""
+    conn.executemany(PUT, map(_cells, made))
 
 
 def fold_values(

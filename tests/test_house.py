@@ -23,7 +23,7 @@ ORDER = {
     "sandbox code own checks content draw scenario proof session load plan",
     "data": "row events timeline histogram prices cells schema migrations foreign lock "
     "statements spool rollup opening "
-    "store query ledger export",
+    "store query ledger history export",
     "providers": "outcome reply disguise secret provider usage sse dialect errors "
     "limits generic ourtoken openrouter zai registry lenient calls plainchunk alike "
     "plain answer intake verdict audit reader chunks tap post egress failure "
@@ -41,7 +41,7 @@ ORDER = {
     "compare.judge": "tally kind frame stats sample summary blocks resample pair "
     "estimate contrast accepted economy knee periods depth definitions comparable "
     "caveats notes comparison stored threshold grammar evidence gates live lines "
-    "validity remarks",
+    "validity remarks uptime series",
     "compare.show": "words cells tables verdicts others gates grids papers notebook "
     "theme subject panel parts page placing boxes curves forest outcomes sweeps "
     "prompts streams money cache times calendar kinds charts "

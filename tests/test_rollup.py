@@ -99,7 +99,8 @@ def test_merging_is_associative_and_commutative(a, b, c):
 
 def test_a_rollup_counts_what_it_says():
     rows = [
-        row(0), row(1, NOON + 5, cached_tokens=None, cost_nusd=None, model_served="m-2"),
+        row(0),
+        row(1, NOON + 5, cached_tokens=None, cost_nusd=None, model_served="m-2"),
         failed(2, "provider"), failed(3, "account"), failed(4, "client"),
         failed(5, "unknown"), row(6, None), row(7, phase="warmup"),
     ]  # fmt: skip
