@@ -206,3 +206,22 @@ def test_old_rows_go_in_slices_and_their_rollups_stay(tmp_path, monkeypatch):
     assert left == [*range(30, 40), 99]  # a load test's row has no date
     assert checks == (11,)
     assert sum(one.n for one in stored(path).values()) == 40
+
+
+def test_a_backup_is_made_while_probes_are_stored(tmp_path):
+    path, copy = tmp_path / "h2h.db", tmp_path / "backup.db"
+    with Store.open(path) as store:
+        store.begin_run(run_row(kind="probe"))
+        for n in range(300):
+            store.emit(row(n))
+        store.flush()
+        with closing(sqlite3.connect(path)) as conn:
+            conn.execute(f"VACUUM INTO '{copy}'")
+        store.emit(row(300))
+    with closing(sqlite3.connect(copy)) as conn:
+        assert conn.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert conn.execute("SELECT count(*) FROM requests").fetchone() == (300,)
+    (one,) = stored(copy).values()
+    assert one.n == 300
+    (one,) = stored(path).values()
+    assert one.n == 301

@@ -165,6 +165,8 @@ def test_one_table_or_several_and_each_scenario_is_a_probe(tmp_path):
         ("[[probe]]\nat_once = 1\n[[probe]]\nat_once = 2", ["at_once", "one figure"]),
         ("[[probe]]\n[[probe]]", ["'ping'", "two probes"]),
         ("probe = 5", ["[probe]"]),
+        ('[store]\nkeep = "1d"', ["store.keep", "at least 2", "30d"]),
+        ("[store]\nkeep = 30", ["store.keep", '"30d"']),
         ("[budget]\nday = 0", ["budget.day", "above 0"]),
     ],
 )
@@ -396,3 +398,13 @@ def test_a_stop_lets_what_is_in_flight_end(tmp_path):
 
     bench = driven(made, 5.0, then)
     assert bench.seen() == [(10.0, "a", "ok")]
+
+
+def test_each_hour_is_told_once(tmp_path):
+    made = job(tmp_path, '[probe]\nevery = "30m"\n[store]\nkeep = "30d"\n')
+    assert made.keep_days == 30
+    told = []
+    driven(made, 0.5, span=3 * 3600.0, hourly=told.append)
+    assert [ms // 3_600_000 for ms in told] == [
+        START // NS // 3600 + n for n in range(4)
+    ]

@@ -9,8 +9,11 @@ from compare.cli import gating, jobs
 from compare.cli.options import db_option, json_option
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from compare.run.config import Job
     from compare.serve.probe import Money
+    from data.store import Store
 
 
 @click.command()
@@ -55,7 +58,14 @@ def probe(
 
     def driver(run: Run, store: Store) -> Driver:
         money = _money(run.job, store.path)
-        made = Prober(run.plan, run.job, once=once, span=length, money=money)
+        made = Prober(
+            run.plan,
+            run.job,
+            once=once,
+            span=length,
+            money=money,
+            hourly=_forgetting(run.job, store),
+        )
         if not once:
             _tell_first(made.first())
         return made
@@ -68,6 +78,19 @@ def probe(
         driver=driver,
         calibrated=False,
     )
+
+
+def _forgetting(job: "Job", store: "Store") -> "Callable[[int], None]":
+    """Return what has rows that are too old deleted, once it is told the time in ms."""
+    from data.rollup import HOUR_MS
+
+    def forget(now_ms: int) -> None:
+        if job.keep_days is not None:
+            # Whole hours: what a window begins with is there whole or not at all.
+            oldest = now_ms // HOUR_MS - 24 * job.keep_days
+            store.forget(oldest * HOUR_MS)
+
+    return forget
 
 
 def _money(job: "Job", db: Path) -> "Money":

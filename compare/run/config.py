@@ -1,5 +1,6 @@
 """The job: a TOML file and the flags over it, checked whole before anything is sent."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,11 +25,14 @@ from scenarios.scenario import Scenario
 
 DEFAULT_SCENARIO = "chat-1k"
 SECTIONS = (
-    "provider", "scenario", "load", "deadlines", "budget", "probe", "slo", "thresholds"
+    "provider", "scenario", "load", "deadlines", "budget", "probe", "slo", "store",
+    "thresholds"
 )  # fmt: skip
 LISTS = {"provider", "scenario", "probe", "thresholds"}
 OBJECTIVES = ("ttft", "ttfa", "ttft_due", "e2e", "e2e_due", "tpot")
-NOT_YET = ("alert", "store", "serve")
+LEAST_DAYS = 2
+"""Figures over up to so many days are taken from rows."""
+NOT_YET = ("alert", "serve")
 """Parts of the job file that this version cannot honour, and so does not accept."""
 
 
@@ -41,7 +45,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     before a scenario file's, and a `[[scenario]]`'s go before them. `probes` and
     `at_once` (how many of their blocks may be in flight) are for probes alone, as is
     `cold_scenarios`: what is asked on a new connection each time. `thresholds` are kept
-    as they were written; `slo` is in ms by metric.
+    as they were written; `slo` is in ms by metric. Rows of probes go once they are
+    `keep_days` old, None: never.
     """
 
     providers: tuple[Provider, ...]
@@ -55,6 +60,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     workers: int = 1
     probes: tuple[Probe, ...] = ()
     at_once: int = AT_ONCE
+    keep_days: int | None = None
     cold: bool = False
     cold_scenarios: frozenset[str] = frozenset()
     thresholds: tuple[str, ...] = ()
@@ -122,6 +128,7 @@ def read(
         day_nusd=budget.get("day"),
         probes=probes,
         at_once=at_once,
+        keep_days=_keep(table.get("store", {}), where),
     )
     if job.budget_nusd is not None or job.day_nusd is not None:
         refuse_unpriced(job.providers, job.prices)
@@ -215,6 +222,20 @@ def _tags(texts: tuple[str, ...]) -> dict[str, str]:
             raise JobError(f"--tag {text!r}: expected KEY=VALUE")
         tags[key] = value
     return tags
+
+
+def _keep(table: Mapping[str, Any], where: str) -> int | None:
+    """Return for how many days rows of probes are kept, None for ever."""
+    _known_keys(table, ("keep",), f"{where}: store")
+    if "keep" not in table:
+        return None
+    found = re.fullmatch(r"([1-9][0-9]{0,4})d", str(table["keep"]))
+    if found is None or int(found[1]) < LEAST_DAYS:
+        raise JobError(
+            f"{where}: store.keep: {table['keep']!r} must be whole days, at least "
+            f'{LEAST_DAYS}, such as "30d"'
+        )
+    return int(found[1])
 
 
 def _thresholds(found: object, where: str) -> tuple[str, ...]:

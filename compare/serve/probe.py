@@ -137,7 +137,8 @@ class Prober:
     A probe's hosts go out together; one that still answers the point before is left
     out, with a `dropped` row, and nobody waits for it. At most `at_once` blocks of all
     probes are in flight. With `once` each probe is asked once and now; else `span`
-    (seconds, None: for ever) is how long. `engine` is there once it is about to go.
+    (seconds, None: for ever) is how long. `hourly` is told the time, ms of 1970, at the
+    start and in each new hour. `engine` is there once it is about to go.
     """
 
     def __init__(
@@ -148,12 +149,14 @@ class Prober:
         once: bool = False,
         span: float | None = None,
         money: Money | None = None,
+        hourly: Callable[[int], None] = lambda _: None,
         clock: Clock | None = None,
         wall: Wall | None = None,
         waking: Waking | None = None,
     ) -> None:
         self._once, self._span = once, span
         self._money = money or Money()
+        self._hourly, self._hour = hourly, -1
         self._clock = clock or RealClock()
         self.wall = wall or Wall(self._clock)
         self._waking = waking or Timetable()
@@ -231,12 +234,19 @@ class Prober:
             now = self._clock.now()
             if end is not None and now >= end:
                 return
+            self._tell_hour()
             soon = now + int(LOOK_S * NS)
             await engine.wait(soon if end is None else min(soon, end))
             if self.wall.look():
                 for line in self._lines.values():
                     line.course.jump(self.wall.now())
                 self._waking.again()
+
+    def _tell_hour(self) -> None:
+        now = self.wall.now()
+        if now // (3600 * NS) != self._hour:
+            self._hour = now // (3600 * NS)
+            self._hourly(now // 1_000_000)
 
     def _renew(self, engine: Engine, point: int) -> None:
         """Give what each hour and each day gives, before a point is sent."""
