@@ -189,6 +189,16 @@ def test_flags_choose_among_the_probes(tmp_path):
     assert kept.providers == ("b",)
 
 
+def test_every_goes_before_the_file_but_not_below_its_jitter(tmp_path):
+    path = tmp_path / "job.toml"
+    path.write_text('[probe]\ncron = "0 * * * *"\njitter = "5s"\n' + HOSTS.format("a"))
+    wanted = read(path, Flags(), "ping")
+    (probe,) = probing(wanted, 10.0).probes
+    assert (probe.every, probe.cron) == (10.0, None)
+    with pytest.raises(JobError, match="--every 5s: must be above the jitter"):
+        probing(wanted, 5.0)
+
+
 # --- driving, in virtual time ---
 
 START = 1_700_000_000 * NS

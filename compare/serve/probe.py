@@ -10,6 +10,7 @@ import msgspec
 from compare.run.clock import Clock, RealClock
 from compare.run.config import Job
 from compare.run.engine import Engine
+from compare.run.mistakes import JobError
 from compare.run.probes import Probe
 from compare.run.sender import AHEAD_NS
 from compare.serve.grid import NS, After, Course, Wall
@@ -62,7 +63,7 @@ def probing(job: Job, every: float | None = None) -> Job:
     """Return the job of its probes alone: their hosts and scenarios, no warm-up.
 
     `every` (seconds) goes before what the probes say. Raises JobError for a cron that
-    does not parse.
+    does not parse, and for an `every` that is not above a probe's jitter.
     """
     probes = job.probes
     if every is not None:
@@ -70,6 +71,11 @@ def probing(job: Job, every: float | None = None) -> Job:
             msgspec.structs.replace(each, every=every, cron=None) for each in probes
         )
     for each in probes:
+        if every is not None and each.jitter >= every:
+            raise JobError(
+                f"--every {every:g}s: must be above the jitter of {each.scenario!r}, "
+                f"{each.jitter:g}s"
+            )
         points(each, job.source or "command line")
     hosts = {name for each in probes for name in each.providers}
     asked = {each.scenario for each in probes}
