@@ -46,7 +46,7 @@ ORDER = {
     "theme subject panel parts page placing boxes curves forest outcomes sweeps "
     "prompts streams money cache times calendar kinds charts "
     "inline pictures jobfile sheets facts report",
-    "compare.serve": "grid schedule probe",
+    "compare.serve": "grid schedule line probe",
 }
 # Rooms whose modules do not know each other's order: each verb stands alone.
 NO_ORDER = {"compare.cli"}

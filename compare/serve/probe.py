@@ -2,7 +2,7 @@
 
 import asyncio
 import datetime as dt
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -11,12 +11,12 @@ from compare.run.clock import Clock, RealClock
 from compare.run.config import Job
 from compare.run.engine import Engine
 from compare.run.mistakes import JobError
-from compare.run.probes import Probe
 from compare.run.sender import AHEAD_NS
 from compare.serve.grid import NS, After, Course, Wall
+from compare.serve.line import Line
 from compare.serve.schedule import LEAD_NS, Timetable, points
 from data.row import Row
-from scenarios.plan import Plan, Segment, Unit, segments, units
+from scenarios.plan import Plan, Segment, Unit
 
 if TYPE_CHECKING:
     from compare.run.tally import Sending
@@ -100,43 +100,6 @@ def probing(job: Job, every: float | None = None) -> Job:
     )
 
 
-class _Line:
-    """One probe while it goes: its course, its sessions, and who is still answering."""
-
-    def __init__(self, probe: Probe, course: Course, plan: Plan) -> None:
-        (segment,) = (s for s in segments(plan) if s.scenario.name == probe.scenario)
-        self.probe = probe
-        self.course = course
-        self.segment: Segment = segment
-        self.sessions: Iterator[Unit] = units(plan, segment, probe.providers)
-        self.busy: dict[str, set[int]] = {}
-
-    def parted(self, unit: Unit) -> tuple[Unit, Unit]:
-        """Part a session: what free hosts are asked, and what busy ones are not."""
-        found = []
-        for busy in (False, True):
-            blocks = (
-                tuple(each for each in block if (each.provider in self.busy) == busy)
-                for block in unit.blocks
-            )
-            kept = tuple(block for block in blocks if block)
-            found.append(msgspec.structs.replace(unit, blocks=kept))
-        return found[0], found[1]
-
-    def begin(self, unit: Unit) -> None:
-        """Hold the hosts of a session to be busy until each of its rows is heard of."""
-        for block in unit.blocks:
-            for each in block:
-                self.busy.setdefault(each.provider, set()).add(each.block)
-
-    def end(self, host: str, block: int) -> None:
-        """Hear that a host has ended a block."""
-        left = self.busy.get(host, set())
-        left.discard(block)
-        if not left:
-            self.busy.pop(host, None)
-
-
 class Prober:
     """Drives an engine through probes: `drive` it, and let it hear of each row.
 
@@ -174,7 +137,7 @@ class Prober:
         self._lines = {}
         for probe in job.probes:
             course = Course(points(probe, where, job.load.seed), now)
-            self._lines[probe.scenario] = _Line(probe, course, plan)
+            self._lines[probe.scenario] = Line(probe, course, plan)
 
     def add(self, row: Row) -> None:
         """Hear of a row: its host is free for the next point."""
@@ -218,7 +181,7 @@ class Prober:
                 self._waking.stop()
 
     def _waker(
-        self, engine: Engine, line: _Line, group: asyncio.TaskGroup, end: int | None
+        self, engine: Engine, line: Line, group: asyncio.TaskGroup, end: int | None
     ) -> Callable[[], Awaitable[None]]:
         async def wake() -> None:
             if engine.stopped is not None:
@@ -265,7 +228,7 @@ class Prober:
             self._day = day
             engine.budget.renew(self._money.day_nusd, self._money.run_nusd)
 
-    async def _point(self, engine: Engine, line: _Line, point: int) -> None:
+    async def _point(self, engine: Engine, line: Line, point: int) -> None:
         """Ask the hosts of a probe that are free, in its turn among the others."""
         unit, due = next(line.sessions), self.wall.due(point)
         await engine.wait(due - AHEAD_NS)
