@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from data import spool
+from data import rollup, spool
 from data.foreign import guard, refuse_foreign
 from data.identity import identify, upgrade
 from data.lock import hold
@@ -86,7 +86,9 @@ def _store(db: Database, path: Path, group: list[spool.Kept]) -> None:
         try:
             # One that is there was stored before the file could be removed.
             again = " ON CONFLICT DO NOTHING" * (statement.act == "insert")
-            db.conn.execute(statement.sql + again, values)
+            stored = db.conn.execute(statement.sql + again, values).rowcount
+            if stored == 1 and statement.table == "requests":
+                rollup.fold_values(db.conn, statement.columns, values)
         except (ValueError, OverflowError, *REFUSALS) as why:
             raise spool.refusal(path, why) from None
 

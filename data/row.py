@@ -9,7 +9,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     Stamps (`*_ns`) are nanoseconds from the run's start, except `dns_ns`,
     `connect_ns`, `tls_ns` and the gaps, which are durations. Money (`*_nusd`) is in
     nano-USD. `flags`, `params`, `load`, `deadlines` (in seconds) and `ratelimit` are
-    JSON texts. `timeline` is the blob of `data.timeline`.
+    JSON texts. `timeline` is the blob of `data.timeline`. `at_ms` is a date and not a
+    stamp: of scheduled probes alone, whose service outlives settings of the wall clock.
     """
 
     # identity
@@ -107,6 +108,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     answer_sha256: str | None = None
     n_tool_calls: int | None = None
     n_tool_calls_fit: int | None = None
+    # date
+    at_ms: int | None = None
 
 
 class CheckRow(msgspec.Struct, frozen=True, kw_only=True):

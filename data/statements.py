@@ -5,12 +5,14 @@ from typing import Literal
 
 import msgspec
 
+from data.events import EventRow
 from data.row import CheckRow, Row, RunRow
 
 RECORDS: dict[str, type[msgspec.Struct]] = {
     "runs": RunRow,
     "requests": Row,
     "checks": CheckRow,
+    "events": EventRow,
 }
 """The records of each table; their fields are its columns."""
 
@@ -62,8 +64,11 @@ _KEPT: Sequence[Statement] = (
     _insert("checks"),
     _update(*_END, "health"),
     _update(*_END, "resumed"),
+    _insert("events"),
 )
-INSERT_RUN, INSERT_REQUEST, INSERT_CHECK, END_RUN, RESUME_RUN = (s.sql for s in _KEPT)
+(
+    INSERT_RUN, INSERT_REQUEST, INSERT_CHECK, END_RUN, RESUME_RUN, INSERT_EVENT
+) = (s.sql for s in _KEPT)  # fmt: skip
 _MARKS = INSERT_REQUEST.partition("VALUES ")[2]
 INSERT_REQUESTS = INSERT_REQUEST + f", {_MARKS}" * (AT_ONCE - 1)
 """As INSERT_REQUEST, with the values of `AT_ONCE` rows one after the other."""
@@ -72,6 +77,13 @@ KEPT = {statement.sql: statement for statement in _KEPT}
 DELETE_RUN = [
     f"DELETE FROM {table} WHERE run_id = ?"  # noqa: S608 - names of ours
     for table in ("checks", "requests", "runs")
+]
+# A few at a time, oldest first: whoever has rows to store waits for no more than these.
+OLD = """SELECT run_id, seq FROM requests
+    WHERE at_ms < ? ORDER BY at_ms LIMIT ?"""
+DELETE_OLD = [
+    f"DELETE FROM {table} WHERE (run_id, seq) IN ({OLD})"  # noqa: S608 - names of ours
+    for table in ("checks", "requests")
 ]
 JUDGE_CHECK = """UPDATE checks SET passed = ?, detail = ?, score = ?, answer = ?
     WHERE run_id = ? AND seq = ? AND name = ?"""

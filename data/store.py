@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import re
 import sqlite3
 import sys
 import threading
@@ -17,16 +16,20 @@ from typing import Any, Self
 import msgspec
 from sqlite_utils import Database
 
-from data import opening, spool
+from data import opening, rollup, spool
+from data.cells import clean, values_of
+from data.events import EventRow
 from data.lock import create
 from data.migrations import StoreError
 from data.opening import REFUSALS, open_for_writing
 from data.row import CheckRow, Row, RunRow
 from data.statements import (
     AT_ONCE,
+    DELETE_OLD,
     DELETE_RUN,
     END_RUN,
     INSERT_CHECK,
+    INSERT_EVENT,
     INSERT_REQUEST,
     INSERT_REQUESTS,
     INSERT_RUN,
@@ -43,9 +46,9 @@ BATCH_S = 0.25
 AGAIN_S = 0.25  # for what kept us from writing for all of BUSY_S the last time
 NICE = 10
 """How far the writer stands back: without it the loop waits for 3 ms of a lone core."""
+SLICE_ROWS = 500
+"""How many old rows go at once."""
 SPOOL_ROWS = 100_000  # kept in memory while the disk refuses them; more are lost
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_INT64 = 2**63
 
 Op = tuple[str, msgspec.Struct | tuple[Any, ...]]  # a statement, and what it stores
 
@@ -74,21 +77,27 @@ class Store:
         self._trouble: str | None = None
         self._refused: list[str] = []
         self._lost = 0
+        self._old: int | None = None
         self._spooled: int | None = None
         self._thread = threading.Thread(target=self._work, name="store", daemon=True)
         self._thread.start()
 
     @classmethod
-    def open(cls, path: Path | str) -> Self:
+    def open(cls, path: Path | str, *, rebuild: bool = False) -> Self:
         """Open a database for writing; make it (mode 0600) if there is none.
 
-        Runs that a dead process left `running` become `crashed`. StoreError when it is
-        not ours, has another writer, or cannot be written.
+        Runs that a dead process left `running` become `crashed`. With `rebuild` the
+        roll-ups are made anew from the rows that are there. StoreError when it is not
+        ours, has another writer, or cannot be written.
         """
         path = Path(path)
         try:
             create(path)
-            return cls(path, *open_for_writing(path))
+            db, lock, remark = open_for_writing(path)
+            if rebuild:
+                with db.atomic():
+                    rollup.rebuild(db.conn)
+            return cls(path, db, lock, remark)
         except (OSError, sqlite3.Error) as why:
             raise StoreError(
                 f"{path}: cannot be written ({why}); name another file with --db"
@@ -129,6 +138,22 @@ class Store:
         self._queue.extend([(INSERT_REQUEST, row), *facts])
         if len(self._queue) >= BATCH_ROWS:
             self._wake.set()
+
+    def note(self, event: EventRow) -> None:
+        """Hand over an event; it is stored within 250 ms."""
+        self._queue.append((INSERT_EVENT, event))
+
+    def forget(self, before_ms: int) -> None:
+        """Have the dated rows from before a date deleted, in slices, when none wait.
+
+        Roll-ups stay, and so do the rows of load tests, which have no date.
+        """
+        self._old = before_ms
+
+    @property
+    def forgetting(self) -> bool:
+        """Return whether old rows are still to be deleted."""
+        return self._old is not None
 
     def begin_run(self, run: RunRow) -> None:
         """Store a new run and wait until it is on disk: before money is spent."""
@@ -210,6 +235,7 @@ class Store:
                 self._wake.wait(BATCH_S)
                 self._wake.clear()
                 self._drain()
+                self._forget()
             self._drain()
             self._spool()
         finally:
@@ -222,7 +248,7 @@ class Store:
             if sql in KEPT:
                 if sql != INSERT_CHECK or not groups:
                     groups.append([])
-                groups[-1].append((KEPT[sql], tuple(map(_clean, _values(what)))))
+                groups[-1].append((KEPT[sql], tuple(map(clean, values_of(what)))))
         if not groups:
             return
         n = 0
@@ -247,6 +273,21 @@ class Store:
         for done in waiting:
             done.set()
 
+    def _forget(self) -> None:
+        """Delete a slice of what is too old; the next waits for the next look."""
+        if self._old is None or self._queue:
+            return
+        try:
+            with self._db.atomic():
+                found = [
+                    self._db.conn.execute(sql, (self._old, SLICE_ROWS)).rowcount
+                    for sql in DELETE_OLD
+                ]
+        except sqlite3.Error:
+            return  # a full disk, say: rows that wait will tell of it
+        if found[-1] < SLICE_ROWS:
+            self._old = None
+
     def _take(self) -> list[Op]:
         queue = self._queue
         batch = [queue.popleft() for _ in range(min(len(queue), BATCH_ROWS))]
@@ -260,7 +301,8 @@ class Store:
         try:
             with self._db.atomic():
                 for sql, ops in groupby(batch, key=itemgetter(0)):
-                    self._execute(sql, [_values(what) for _, what in ops])
+                    self._execute(sql, [values_of(what) for _, what in ops])
+                rollup.fold(self._db.conn, _rows(batch))
         except (UnicodeEncodeError, OverflowError, *REFUSALS):
             self._write_singly(batch)
 
@@ -282,11 +324,20 @@ class Store:
         refused = []  # kept only once the others are committed
         with self._db.atomic():
             for sql, what in batch:
+                values = [clean(value) for value in values_of(what)]
                 try:
-                    self._db.conn.execute(sql, [_clean(v) for v in _values(what)])
+                    self._db.conn.execute(sql, values)
                 except REFUSALS as why:
-                    refused.append(f"{why} in {str(_values(what))[:80]}")
+                    refused.append(f"{why} in {str(values_of(what))[:80]}")
+                    continue
+                if isinstance(what, Row):
+                    kept = dict(zip(Row.__struct_fields__, values, strict=True))
+                    rollup.fold(self._db.conn, [Row(**kept)])
         self._refused += refused
+
+
+def _rows(batch: list[Op]) -> list[Row]:
+    return [what for _, what in batch if isinstance(what, Row)]
 
 
 def _step_back() -> None:
@@ -298,16 +349,3 @@ def _step_back() -> None:
         with contextlib.suppress(OSError):  # a sandbox may forbid even that
             mine = os.PRIO_PROCESS, threading.get_native_id()
             os.setpriority(*mine, os.getpriority(*mine) + NICE)
-
-
-def _values(what: msgspec.Struct | tuple[Any, ...]) -> tuple[Any, ...]:
-    return what if isinstance(what, tuple) else msgspec.structs.astuple(what)
-
-
-def _clean(value: Any) -> Any:
-    """Return a value that SQLite can hold: no half of a surrogate pair, 64 bits."""
-    if isinstance(value, str):
-        return _SURROGATE.sub("\ufffd", value)
-    if isinstance(value, int) and not -_INT64 <= value < _INT64:
-        return None
-    return value

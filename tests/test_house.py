@@ -23,8 +23,8 @@ ORDER = {
     "seccomp sandbox chromium app code own checks agent desk loop hay trace content "
     "ladder sound turns draw jsonl replay scenario proof session key sweep load blocks "
     "plan",
-    "data": "row timeline prices migrations identity foreign lock statements spool "
-    "opening store query ledger export",
+    "data": "row events timeline histogram prices cells schema migrations identity "
+    "foreign lock statements spool rollup opening store query ledger history export",
     "providers": "outcome reply disguise secret provider usage sse dialect errors "
     "limits generic ourtoken openrouter zai registry lenient calls sniff plainchunk "
     "frame shapes alike answer intake verdict audit reader chunks tape tap post "
@@ -35,21 +35,21 @@ ORDER = {
     "providers.simulator.catalogue": "words fault framing bodies ending errors "
     "refusals chunks content usage transport answers bench index",
     "compare": "run judge show serve cli",
-    "compare.run": "mistakes clock calm budget gate hosts choose money config record "
-    "rest prepare descriptors fuse brake seats sender engine monitor calibrate course "
-    "measure tally attend letters lost worker fleet resume grade conduct claims "
+    "compare.run": "mistakes clock calm budget gate hosts choose money probes config "
+    "record rest prepare descriptors fuse brake seats sender engine monitor calibrate "
+    "course measure tally attend letters lost worker fleet resume grade conduct claims "
     "selftest",
     "compare.judge": "tally kind frame stats sample summary blocks resample pair "
     "estimate contrast accepted answers fidelity quality economy warmth ladder "
     "counting capacity knee periods depth definitions comparable caveats notes "
     "comparison stored marks threshold grammar evidence ratios gates live lines "
-    "validity remarks",
+    "validity remarks uptime series",
     "compare.show": "words cells quality tables verdicts others gates grids papers "
     "notebook letters theme subject findings panel parts page placing boxes curves "
     "forest outcomes sweeps prompts streams money passing turns cache times climbs "
     "countings capacities warmths ctxgrid calendar weekly kinds charts inline pictures "
     "jobfile sheets facts report",
-    "compare.serve": "probe sweep",
+    "compare.serve": "grid schedule line probe sweep",
 }
 # Rooms whose modules do not know each other's order: each verb stands alone.
 NO_ORDER = {"compare.cli"}
@@ -69,6 +69,7 @@ DOORS = {
         "providers.simulator",
     },
     "yarl": {"providers.line", "providers.post"},
+    "apscheduler": {"compare.serve.schedule"},
     "asyncio_throttle": {"compare.run.gate"},
     "sqlite_utils": {
         "data.migrations",

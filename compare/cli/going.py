@@ -1,19 +1,49 @@
 """A run while it goes: how its progress is shown, its signals minded, its rows told."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import click
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from compare.cli.gating import Guard
     from compare.cli.trust import Scales
+    from compare.run.engine import Engine
     from compare.run.prepare import Run
-    from compare.run.tally import Tally
+    from compare.run.tally import Sending, Tally
     from data.row import CheckRow, Row
     from data.store import Store
+
+
+ENDED = "ended"
+"""Why a service stopped that was told to: its usual end, and no failure."""
+
+
+class Beside(Protocol):
+    """What stands beside a run: it hears of each row, and of the engine before any."""
+
+    engine: "Sending | None"
+
+    def add(self, row: "Row") -> None:
+        """Hear of a row."""
+        ...
+
+
+class Driver(Beside, Protocol):
+    """What stands beside a run and drives it, on a schedule of its own."""
+
+    async def drive(self, engine: "Engine") -> None:
+        """Make the engine send what is due."""
+        ...
+
+    @property
+    def dated(self) -> "Callable[[int], int] | None":
+        """Return what tells the wall clock's ns at a moment of the run's clock.
+
+        None: its rows have no date.
+        """
+        ...
 
 
 class Telling(NamedTuple):
@@ -21,7 +51,8 @@ class Telling(NamedTuple):
 
     `ui` is how progress is shown; with `verbose` each failure is told. At its end come
     table, verdict and thresholds, as JSON with `as_json`; with `end` False the caller
-    tells of it. `junit` and `markdown` are what is written beside (- prints it).
+    tells of it. `junit` and `markdown` are what is written beside (- prints it). A
+    `service` goes on until SIGTERM, which is then its usual end.
     """
 
     ui: str
@@ -30,21 +61,20 @@ class Telling(NamedTuple):
     end: bool = True
     junit: Path | None = None
     markdown: Path | None = None
+    service: bool = False
 
 
 def conducted(
     ready: "Run",
     store: "Store",
     scales: "Scales",
-    guard: "Guard | None",
+    besides: "Sequence[Beside]",
     telling: Telling,
     how: dict[str, Any],
-    heed: "Callable[[Row], None] | None" = None,
 ) -> tuple["Tally", str | None]:
     """Conduct a run, judged by its rows; return its tally and why it stopped early.
 
-    `guard` stops it (None: nothing does), `how` has what else `conduct` is to know,
-    `heed` is told of each row.
+    Each of `besides` hears of its rows, `how` has what else `conduct` is to know.
     """
     from compare.cli.trust import run_loop
 
@@ -52,15 +82,13 @@ def conducted(
 
     def watch(row: "Row") -> None:
         weigh(row)
-        if heed is not None:
-            heed(row)
-        if guard is not None:
-            guard.add(row)
+        for each in besides:
+            each.add(row)
 
     checked = Checked()
     how |= {"judge": scales.judge, "watch": watch, "graded": checked.add}
     found: tuple[Tally, str | None] = run_loop(
-        _shown(ready, store, guard, telling.ui, how)
+        _shown(ready, store, besides, telling, how)
     )
     checked.tell()
     return found
@@ -94,7 +122,11 @@ class Checked:
 
 
 async def _shown(
-    ready: "Run", store: "Store", guard: "Guard | None", ui: str, how: dict[str, Any]
+    ready: "Run",
+    store: "Store",
+    besides: "Sequence[Beside]",
+    telling: Telling,
+    how: dict[str, Any],
 ) -> tuple["Tally", str | None]:
     """Conduct the run with its progress shown and its signals minded."""
     import asyncio
@@ -107,9 +139,9 @@ async def _shown(
     going: asyncio.Queue[Any] = asyncio.Queue()
 
     def start(engine: Any, tally: Any) -> None:
-        mind_signals(engine)
-        if guard is not None:
-            guard.engine = engine
+        mind_signals(engine, service=telling.service)
+        for each in besides:
+            each.engine = engine
         going.put_nowait((engine, tally))
 
     task = asyncio.create_task(conduct(ready, store, ready=start, **how))
@@ -119,7 +151,7 @@ async def _shown(
         first.cancel()
         return await task
     engine, tally = first.result()
-    async with progress(engine, tally, ui, planned):
+    async with progress(engine, tally, telling.ui, planned):
         return await task
 
 
@@ -137,18 +169,24 @@ def tell_failure(row: "Row") -> None:
     )
 
 
-def mind_signals(engine: Any) -> None:
-    """Stop sending at the first Ctrl-C or SIGTERM, end everything at the second."""
+def mind_signals(engine: Any, *, service: bool = False) -> None:
+    """Stop sending at the first Ctrl-C or SIGTERM, end everything at the second.
+
+    To a `service` SIGTERM is its usual end.
+    """
     import asyncio
     import signal
 
-    def once() -> None:
+    def once(why: str) -> None:
         if engine.stopped is None:
-            engine.stop()  # first of all: it holds whether or not anybody hears of it
+            engine.stop(
+                why
+            )  # first of all: it holds whether or not anybody hears of it
             click.echo("stopping: waiting for what is in flight (again: now)", err=True)
         else:
             engine.finish_now()
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, once)
+        ends = service and number == signal.SIGTERM
+        loop.add_signal_handler(number, once, ENDED if ends else "interrupted")

@@ -92,9 +92,12 @@ run = 1.00                         # USD; stops before it could be exceeded
 # ttft = 500
 # tpot = 50
 
-# [probe]                          # for h2h probe
-# every = "5m"
+# [probe]                          # for h2h probe; several: [[probe]]
+# every = "5m"                     # or cron = "*/5 * * * *", in UTC
 # connection = "warm"              # cold opens a connection for every request
+
+# [store]
+# keep = "30d"                     # older rows of probes go, their roll-ups stay
 """
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from compare.cli.going import ENDED
+
 if TYPE_CHECKING:
     from compare.judge.validity import Judgement
     from compare.run.prepare import Run
@@ -48,10 +50,13 @@ def leave(
     `stopped` is why it ended early (None: it did not), `judged` None where it was not,
     `held` whether all of its thresholds hold.
     """
+    if stopped == ENDED:
+        return 0
     if stopped == "interrupted":
+        rest = f"; h2h run --resume {ready.run_id} sends the rest"
         click.echo(
-            f"interrupted: run {ready.run_id} keeps its rows; "
-            f"h2h run --resume {ready.run_id} sends the rest",
+            f"interrupted: run {ready.run_id} keeps its rows"
+            f"{rest * (ready.kind != 'probe')}",
             err=True,
         )
         return 130

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from compare.cli import gating, jobs, sweeping
-from compare.cli.going import Telling, conducted
+from compare.cli.going import ENDED, Telling, conducted
 from compare.cli.options import db_option, json_option, writer
 
 if TYPE_CHECKING:
+    from compare.cli.going import Beside, Driver
     from compare.cli.trust import Scales
     from compare.run.config import Flags, Job
     from compare.run.prepare import Run
     from compare.run.tally import Tally
-    from data.row import Row
-    from scenarios.plan import Plan
+    from data.store import Store
 
 
 @click.command()
@@ -102,16 +102,15 @@ def carry_out(
     telling: Telling,
     *,
     kind: str = "run",
-    drive: Callable[["Plan"], Any] | None = None,
-    heed: Callable[["Row"], None] | None = None,
+    driver: Callable[["Run", "Store"], "Driver"] | None = None,
     calibrated: bool = True,
     abort_on_fail: bool = False,
 ) -> int:
     """Run a job, tell what came of it, and return the exit code.
 
-    `drive` makes, from the plan, what drives the engine; by default the whole plan.
-    `heed` is told of each row. With `calibrated` the bench measures its own error
-    first. With `abort_on_fail` a threshold that has surely failed stops the run.
+    `driver` makes, once the store is open, what drives the engine and hears of its
+    rows; without it the whole plan is run. With `calibrated` the bench measures its own
+    error first. With `abort_on_fail` a threshold that has surely failed stops the run.
     """
     from compare.cli.budget import budget_left
     from compare.cli.trust import Scales, floor_of, metronome
@@ -125,17 +124,19 @@ def carry_out(
     _tell_remarks(job)
     make_room(needed(job))
     how: dict[str, Any] = {}
-    if drive is None:
+    if driver is None:
         _tell_crowding(job.workers)
-    else:
-        how["drive"] = drive(ready.plan)
     scales = Scales(ready)
-    guard = gating.Guard(job, ready.plan) if abort_on_fail else None
+    besides: list[Beside] = [gating.Guard(job, ready.plan)] if abort_on_fail else []
     with metronome(calibrated) as host, writer(db) as store:
         # Once the store is open: that may bring back rows that were paid for today.
         how["limit_nusd"] = budget_left(job, db)
         how["floor"] = floor_of(host, job)
-        ended = conducted(ready, store, scales, guard, telling, how, heed)
+        if driver is not None:
+            drives = driver(ready, store)
+            besides.append(drives)
+            how |= {"drive": drives.drive, "dated": drives.dated}
+        ended = conducted(ready, store, scales, besides, telling, how)
     return _left(ready, db, ended, scales, telling)
 
 
@@ -156,13 +157,13 @@ def _go_on(
     run = again.found(path, flags, db, text)
     make_room(needed(run.job))
     scales = Scales(run)
-    guard = gating.Guard(run.job, run.plan) if abort_on_fail else None
-    weighing = [scales.add, *([guard.add] if guard is not None else [])]
+    besides: list[Beside] = [gating.Guard(run.job, run.plan)] if abort_on_fail else []
+    weighing = [scales.add, *(each.add for each in besides)]
     with writer(db) as store:
         after, limit = again.left(run, db, weighing)
         again.tell(after)
         how = {"limit_nusd": limit, "after": after}
-        ended = conducted(after.run, store, scales, guard, telling, how)
+        ended = conducted(after.run, store, scales, besides, telling, how)
     return _left(after.run, db, ended, scales, telling)
 
 
@@ -176,7 +177,8 @@ def _left(
     """Tell what came of a run that has ended, and return the exit code."""
     from compare.cli.leave import leave
 
-    held = gating.conclude(db, ready.run_id, telling) if telling.end else True
+    told = telling.end and ended[1] != ENDED
+    held = gating.conclude(db, ready.run_id, telling) if told else True
     return leave(ready, *ended, scales.judgement, held=held)
 
 

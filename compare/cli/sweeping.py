@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from compare.judge.capacity import Capacity, Tried
     from compare.judge.comparison import Judged
     from compare.run.config import Job
-    from data.row import Row
-    from scenarios.plan import Plan
+    from compare.run.prepare import Run
+    from data.store import Store
 
 
 def refuse(job: "Job") -> None:
@@ -42,16 +42,10 @@ def swept(job: "Job", db: Path, telling: "Telling", **how: Any) -> int:
     from compare.cli.run import carry_out
     from compare.serve.sweep import Sweep
 
-    made: list[Sweep] = []
+    def driver(run: "Run", _store: "Store") -> Sweep:
+        return Sweep(run.plan, job.slo, _tell if telling.ui != "none" else _silent)
 
-    def drive(plan: "Plan") -> Any:
-        made.append(Sweep(plan, job.slo, _tell if telling.ui != "none" else _silent))
-        return made[0].drive
-
-    def heed(row: "Row") -> None:
-        made[0].add(row)
-
-    return carry_out(job, db, telling, kind="sweep", drive=drive, heed=heed, **how)
+    return carry_out(job, db, telling, kind="sweep", driver=driver, **how)
 
 
 def found(judged: "Judged") -> "list[Capacity]":

@@ -1,6 +1,7 @@
 """Attend to one process's part of a run: its wire, its engine, its rows."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from functools import cache
 
 import msgspec
@@ -47,13 +48,14 @@ async def attend(
     it go; by default it runs the whole plan, or this process's `part` of it.
     `monitor` watches this process meanwhile.
     """
-    async with Wire(
-        run.providers,
-        concurrency=_most_in_flight(run.plan),
-        fresh=run.job.cold,
-    ) as wire:
+    async with AsyncExitStack() as wires:
+        wire = await wires.enter_async_context(_wire(run, fresh=run.job.cold))
+        cold = wire
+        if run.job.cold_scenarios and not run.job.cold:
+            cold = await wires.enter_async_context(_wire(run, fresh=True))
         watch, mine = monitor or Monitor(), part or Part()
-        engine = _engine(run, wire, emit, origin, Budget(limit_nusd), mine, watch)
+        pair = (wire, cold)
+        engine = _engine(run, pair, emit, origin, Budget(limit_nusd), mine, watch)
         if ready is not None:
             ready(engine)
         with calm(), watch:
@@ -80,7 +82,7 @@ def context(run: Run, origin: int, worker: int = 0) -> Context:
 
 def _engine(
     run: Run,
-    wire: Wire,
+    wires: tuple[Wire, Wire],
     emit: Emit,
     origin: int,
     budget: Budget,
@@ -89,9 +91,15 @@ def _engine(
 ) -> Engine:
     shared = context(run, origin, part.index)
     patience = _patience(run.job)
+    warm, cold = wires
+
+    def interrupt() -> None:
+        for wire in {warm, cold}:
+            wire.interrupt()
 
     async def send(arrival: Arrival, start: Start) -> Reply:
         deadlines = patience[arrival.scenario]
+        wire = cold if arrival.scenario in run.job.cold_scenarios else warm
         return await wire.send(arrival, start=start, deadlines=deadlines)
 
     def take(result: Result) -> None:
@@ -115,7 +123,7 @@ def _engine(
             for provider in run.providers
             if provider.rpm or provider.concurrency
         },
-        interrupt=wire.interrupt,
+        interrupt=interrupt,
         part=part,
         rest=run.rest,
     )
@@ -143,6 +151,11 @@ def _patience(job: Job) -> dict[str, Deadlines]:
         changed = {name: own[name] for name in scene.changes.get("deadlines", ())}
         found[scene.name] = Deadlines(**{**in_file, **job.deadlines, **changed})
     return found
+
+
+def _wire(run: Run, *, fresh: bool) -> Wire:
+    most = _most_in_flight(run.plan)
+    return Wire(run.providers, concurrency=most, fresh=fresh)
 
 
 def _most_in_flight(plan: Plan) -> int:

@@ -20,7 +20,8 @@ class Budget:
     """The money of one run in nano-USD. Without a limit it only counts.
 
     `spent` is certain or, where a host may have billed what it did not state, the
-    whole reservation. `held` is reserved for requests in flight.
+    whole reservation. `held` is reserved for requests in flight. `renewable` tells
+    whether what it refuses today it may allow tomorrow: a day's budget binds.
     """
 
     def __init__(self, limit_nusd: int | None = None) -> None:
@@ -28,7 +29,17 @@ class Budget:
         self.spent_nusd = 0
         self.held_nusd = 0
         self.exhausted = False
+        self.renewable = False
         self._changed = asyncio.Event()
+
+    def renew(self, day_nusd: int, most_nusd: int | None) -> None:
+        """Begin a day: `day_nusd` more may be spent, of the run's `most_nusd` in all.
+
+        What is in flight was reserved the day before and stays that day's.
+        """
+        today = self.spent_nusd + self.held_nusd + day_nusd
+        self.renewable = most_nusd is None or today < most_nusd
+        self.limit_nusd = today if most_nusd is None else min(today, most_nusd)
 
     def reserve(self, worst_nusd: int) -> bool:
         """Hold back the worst case of some requests; False when it does not fit."""

@@ -49,6 +49,7 @@ async def conduct(
     floor: str | None = None,
     after: Resumed | None = None,
     graded: Callable[[Sequence[CheckRow]], None] | None = None,
+    dated: Callable[[int], int] | None = None,
 ) -> tuple[Tally, str | None]:
     """Carry out a run and return its tally, and why it stopped early (or None).
 
@@ -58,10 +59,12 @@ async def conduct(
     says at the end what the run is worth; without it nobody does. `floor` is the
     bench's own error, JSON, None when it was not measured. `after` is what was there
     of a run that is resumed. `graded` is told of the checks that are made when all is
-    sent, unless the run was interrupted: then they wait.
+    sent, unless the run was interrupted: then they wait. `dated` gives what the wall
+    clock (ns of 1970, UTC) shows at a moment of the run's clock: each row of a service
+    has its own date, since the wall clock may be set meanwhile.
     """
-    desk = _Desk(run, store, ready, watch)
     origin = perf_counter_ns() if after is None else after.origin()
+    desk = _Desk(run, store, ready, watch, dated and (lambda ns: dated(origin + ns)))
     resumed = "[]" if after is None else after.history(origin)
     if after is None:
         store.begin_run(_run_row(run, floor))
@@ -103,7 +106,9 @@ class _Desk:
         store: Store,
         ready: Callable[[Sending, Tally], None] | None,
         watch: Callable[[Row], None] | None,
+        dated: Callable[[int], int] | None,
     ) -> None:
+        self._dated = dated
         self._run = run
         self._store = store
         self.tally = Tally()
@@ -119,6 +124,8 @@ class _Desk:
 
     def keep(self, row: Row, checks: Sequence[CheckRow]) -> None:
         """Take one row."""
+        if self._dated is not None:
+            row = _with_date(row, self._dated)
         self.tally.add(row)
         self._store.emit(row, checks)
         if self._watch is not None:
@@ -159,6 +166,15 @@ class _Desk:
             ready=self.begin,
         )
         return stopped, health
+
+
+def _with_date(row: Row, dated: Callable[[int], int]) -> Row:
+    """Return a row with the date at which it was due, or else came about."""
+    stamps = (row.due_ns, row.sent_ns, row.queued_ns, row.end_ns)
+    moment = next((each for each in stamps if each is not None), None)
+    if moment is None:
+        return row
+    return msgspec.structs.replace(row, at_ms=dated(moment) // 1_000_000)
 
 
 def _judged(

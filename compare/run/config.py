@@ -1,5 +1,6 @@
 """The job: a TOML file and the flags over it, checked whole before anything is sent."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,8 @@ from compare.run.choose import Choice, chosen, refuse_twice
 from compare.run.hosts import host
 from compare.run.mistakes import JobError
 from compare.run.money import nusd, price_of_each, refuse_unpriced
+from compare.run.probes import AT_ONCE, Known, Probe
+from compare.run.probes import read as read_probes
 from data.prices import Price
 from providers.provider import Deadlines, Provider
 from scenarios import load as loads
@@ -22,11 +25,14 @@ from scenarios.scenario import Scenario
 
 DEFAULT_SCENARIO = "chat-1k"
 SECTIONS = (
-    "provider", "scenario", "load", "deadlines", "budget", "probe", "slo", "thresholds"
+    "provider", "scenario", "load", "deadlines", "budget", "probe", "slo", "store",
+    "thresholds"
 )  # fmt: skip
-LISTS = {"provider", "scenario", "thresholds"}
+LISTS = {"provider", "scenario", "probe", "thresholds"}
 OBJECTIVES = ("ttft", "ttfa", "ttft_due", "e2e", "e2e_due", "tpot")
-NOT_YET = ("alert", "store", "serve")
+LEAST_DAYS = 2
+"""Figures over up to so many days are taken from rows."""
+NOT_YET = ("alert", "serve")
 """Parts of the job file that this version cannot honour, and so does not accept."""
 
 
@@ -36,9 +42,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     `budget_nusd` and `day_nusd` are limits in nano-USD, None for none. With `cold`
     every request opens a connection of its own. `workers` is how many processes share
     the load. `deadlines` are those that the job itself names, in seconds: they go
-    before a scenario file's, and a `[[scenario]]`'s go before them. `every` (seconds)
-    and `cold_probe` are for probes alone. `thresholds` are kept as they were written;
-    `slo` is in ms by metric.
+    before a scenario file's, and a `[[scenario]]`'s go before them. `probes` and
+    `at_once` (how many of their blocks may be in flight) are for probes alone, as is
+    `cold_scenarios`: what is asked on a new connection each time. `thresholds` are kept
+    as they were written; `slo` is in ms by metric. Rows of probes go once they are
+    `keep_days` old, None: never.
     """
 
     providers: tuple[Provider, ...]
@@ -50,9 +58,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     day_nusd: int | None = None
     tags: Mapping[str, str] = {}
     workers: int = 1
-    every: float | None = None
+    probes: tuple[Probe, ...] = ()
+    at_once: int = AT_ONCE
+    keep_days: int | None = None
     cold: bool = False
-    cold_probe: bool = False
+    cold_scenarios: frozenset[str] = frozenset()
     thresholds: tuple[str, ...] = ()
     slo: Mapping[str, float] = {}
     source: str = ""
@@ -95,10 +105,17 @@ def read(
     shape = {**table.get("load", {}), **flags.load}
     connection = shape.pop("connection", "warm")
     budget = _budget(table.get("budget", {}), where)
+    scenarios = _scenarios(table.get("scenario", []), flags, where, default_scenario)
+    known = Known(
+        providers=tuple(provider.name for provider in providers),
+        scenarios=tuple(scene.name for scene in scenarios),
+        whole=not (flags.providers or flags.scenarios),
+    )
+    probes, at_once = read_probes(table.get("probe", {}), known, where)
     job = Job(
         providers=providers,
         prices=price_of_each(providers, given, flags.prices),
-        scenarios=_scenarios(table.get("scenario", []), flags, where, default_scenario),
+        scenarios=scenarios,
         workers=_workers(shape.pop("workers", 1), f"{where}: load.workers"),
         load=loads.read(shape, f"{where}: load"),
         cold=flags.cold or _is_cold(connection, f"{where}: load.connection"),
@@ -109,7 +126,9 @@ def read(
         source=str(path) if path else "",
         budget_nusd=nusd(flags.budget, "--budget") or budget.get("run"),
         day_nusd=budget.get("day"),
-        **_probe(table.get("probe", {}), where),
+        probes=probes,
+        at_once=at_once,
+        keep_days=_keep(table.get("store", {}), where),
     )
     if job.budget_nusd is not None or job.day_nusd is not None:
         refuse_unpriced(job.providers, job.prices)
@@ -205,14 +224,18 @@ def _tags(texts: tuple[str, ...]) -> dict[str, str]:
     return tags
 
 
-def _probe(table: Mapping[str, Any], where: str) -> dict[str, Any]:
-    where = f"{where}: probe"
-    _known_keys(table, ("every", "connection"), where)
-    seconds = durations(table, ("every",), where)
-    if seconds.get("every") is not None and not seconds["every"] > 0:
-        raise JobError(f'{where}.every: must be above 0, such as "5m"')
-    cold = _is_cold(table.get("connection", "warm"), f"{where}.connection")
-    return {"every": seconds.get("every"), "cold_probe": cold}
+def _keep(table: Mapping[str, Any], where: str) -> int | None:
+    """Return for how many days rows of probes are kept, None for ever."""
+    _known_keys(table, ("keep",), f"{where}: store")
+    if "keep" not in table:
+        return None
+    found = re.fullmatch(r"([1-9][0-9]{0,4})d", str(table["keep"]))
+    if found is None or int(found[1]) < LEAST_DAYS:
+        raise JobError(
+            f"{where}: store.keep: {table['keep']!r} must be whole days, at least "
+            f'{LEAST_DAYS}, such as "30d"'
+        )
+    return int(found[1])
 
 
 def _thresholds(found: object, where: str) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ class Engine:
     `worst` gives the worst case of an arrival in nano-USD, `interrupt` ends every
     request in flight. `sent` and `in_flight` count requests. `part` is what this
     engine has to take care of: by default everything. `rest` is what is left of the
-    plan: by default all of it.
+    plan: by default all of it. `budget` holds it back.
     """
 
     def __init__(
@@ -62,12 +62,13 @@ class Engine:
         self._part = part or Part()
         self._rest = rest or Rest()
         self._brake = Brake(clock, interrupt)
+        self.budget = budget or Budget()
         self._sender = Sender(
             send,
             emit,
             clock=clock,
             brake=self._brake,
-            budget=budget,
+            budget=self.budget,
             worst=worst,
             ceilings=ceilings,
             begun=self._part.begun,
@@ -99,6 +100,10 @@ class Engine:
     def refuse(self, host: str) -> None:
         """Send no more to a host; what was planned for it is `policy_refused`."""
         self._sender.fuse.blown.add(host)
+
+    def forgive(self) -> None:
+        """Ask the hosts again that were out; the next refusal puts one out again."""
+        self._sender.fuse.blown.clear()
 
     async def run(self) -> None:
         """Run what is left of each segment of the plan, one after the other."""

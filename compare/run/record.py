@@ -9,6 +9,7 @@ import msgspec
 from compare.run.config import Job
 from compare.run.hosts import HostTable
 from compare.run.mistakes import JobError
+from compare.run.probes import AT_ONCE, Probe
 from data.prices import Price
 from providers.provider import Provider, without_credentials
 from providers.secret import redact
@@ -17,7 +18,7 @@ from scenarios import scenario as scenes
 from scenarios.load import Load
 from scenarios.scenario import Scenario
 
-SPARED = ("salt", "source", "budget_nusd", "day_nusd")
+SPARED = ("salt", "source", "budget_nusd", "day_nusd", "probes", "at_once")
 """What may differ between a run and the job that resumes it."""
 
 
@@ -28,6 +29,8 @@ def redacted(job: Job, salt: str) -> dict[str, Any]:
         "scenarios": [_reference(scene) for scene in job.scenarios],
         "load": loads.kept(job.load),
         "connection": "cold" if job.cold else "warm",
+        "probes": msgspec.to_builtins(job.probes),
+        "at_once": job.at_once,
         "workers": job.workers,
         "deadlines": dict(job.deadlines),
         "budget_nusd": job.budget_nusd,
@@ -58,6 +61,8 @@ def restored(kept: Mapping[str, Any], prices: Mapping[str, Any], where: str) -> 
             slo=kept["slo"],
             workers=kept["workers"],
             cold=kept["connection"] == "cold",
+            probes=msgspec.convert(kept.get("probes", ()), tuple[Probe, ...]),
+            at_once=kept.get("at_once", AT_ONCE),
             source=kept["source"],
         )
     except (KeyError, TypeError, msgspec.ValidationError) as error:
@@ -98,7 +103,9 @@ def _unlike(one: Any, other: Any, at: str) -> Iterator[str]:
 
 def _named(value: Any) -> bool:
     """Return whether a value is a list of tables that have names."""
-    return isinstance(value, list) and all(isinstance(v, dict) for v in value)
+    return isinstance(value, list) and all(
+        isinstance(v, dict) and "name" in v for v in value
+    )
 
 
 def _public(provider: Provider) -> dict[str, Any]:

@@ -113,7 +113,10 @@ class Sender:
                 if self._brake.on:
                     return
             held = {arrival.seq: self._worst(arrival) for arrival in block}
-            if not await self._afford(segment, sum(held.values())):
+            if not await self._afford(due, sum(held.values())):
+                if self._budget.renewable:  # not today: each is a row, and no end
+                    self._refuse(segment, block, due)
+                    continue
                 return
             try:
                 await self._block(segment, block, due, held)
@@ -121,16 +124,20 @@ class Sender:
                 for worst_nusd in held.values():  # of those that never came to be sent
                     self._budget.settle(worst_nusd, 0)
 
-    async def _afford(self, segment: Segment, worst_nusd: int) -> bool:
+    def _refuse(self, segment: Segment, block: Block, due: int | None) -> None:
+        for arrival in block:
+            self._note(segment, arrival, Outcome.POLICY_REFUSED, due, None)
+
+    async def _afford(self, due: int | None, worst_nusd: int) -> bool:
         """Reserve a block's worst case, or stop the run when the budget is reached.
 
-        An open loop never waits for replies, so it does not wait for their change.
+        What is due at a moment never waits for replies, nor for their change.
         """
-        if segment.rate is None:
+        if due is None:
             affordable = await self._budget.reserve_or_wait(worst_nusd)
         else:
             affordable = self._budget.reserve(worst_nusd)
-        if not affordable:
+        if not affordable and not self._budget.renewable:
             self._brake.stop("budget")
         return affordable
 
@@ -227,7 +234,7 @@ class Sender:
             if gate is not None:
                 gate.leave()
         self.fuse.note(arrival.provider, reply.outcome)
-        if self.fuse.vain >= VAIN and segment.rate is None:
+        if self.fuse.vain >= VAIN and due is None:
             self._brake.stop("vain")
         self._emit(
             Result(

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from compare.judge.capacity import Tried, loads_of, tried
 from compare.judge.frame import COLUMNS, read
@@ -11,13 +12,19 @@ from data.row import Row
 from scenarios.plan import Plan, Segment, segments
 from scenarios.sweep import search
 
+if TYPE_CHECKING:
+    from compare.run.tally import Sending
+
 
 class Sweep:
     """One sweep of a plan whose load is one; give it each row of the run.
 
     Hosts are searched side by side, each at its own loads: none waits for another.
-    Scenarios come one after the other. `told` hears of each load that was tried.
+    Scenarios come one after the other. `told` hears of each load that was tried. Its
+    rows have no date, which those of probes alone have.
     """
+
+    dated: Callable[[int], int] | None = None
 
     def __init__(
         self,
@@ -32,6 +39,7 @@ class Sweep:
         self._clock = clock or RealClock()
         self._loads = loads_of(plan.load)
         self._rows: dict[str, list[Row]] = defaultdict(list)
+        self.engine: Sending | None = None
 
     def add(self, row: Row) -> None:
         """Take in one row of the run."""
