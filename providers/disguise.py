@@ -3,6 +3,7 @@
 import base64
 import html
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -107,12 +108,22 @@ class Sought:
 _ESCAPES = re.compile(
     r"\s++"
     r"|\\{1,8}(?:u(?P<four>[0-9a-f]{4})|u\{(?P<braced>[0-9a-f]{1,6})\}"
-    r"|x(?P<octet>[0-9a-f]{2})|[nrt])?"
+    r"|x(?P<octet>[0-9a-f]{2})|(?P<octal>[01][0-7]{2})|[nrt])?"
     r"|%(?:25){0,4}(?P<percent>[0-9a-f]{2})"
-    r"|&(?:amp;){0,4}(?P<entity>#0{0,6}[0-9]{1,7}|#x0{0,6}[0-9a-f]{1,6}|[a-z]{2,9});",
+    r"|&(?:amp;){0,4}(?P<entity>#0{0,6}[0-9]{1,7}|#x0{0,6}[0-9a-f]{1,6}|[a-z]{2,9});"
+    r"|(?P<wide>(?-i:\xef[\xbc\xbd][\x80-\xbf]))",
     re.IGNORECASE,
 )
-"""How JSON, URLs, pages and dumps write a character, also within each other."""
+"""How JSON, URLs, pages and dumps write a character, also within each other.
+
+`wide` are the octets of a letter as wide as a Chinese one.
+"""
+
+_QUOTED = re.compile(r"\s++|=(?:(?P<octet>[0-9a-f]{2})|\s++)", re.IGNORECASE)
+"""How mail writes a character (quoted-printable), and where it folds a line.
+
+Read apart from the others: a key may have a plain `=` before two digits.
+"""
 
 _BETWEEN = re.compile(r"(?:0x|\\{1,8}[xnrt]?|[\s:,;.-])++", re.IGNORECASE)
 """What stands between the octets of a hex dump."""
@@ -125,6 +136,11 @@ def _unescaped(mark: re.Match[str]) -> str:
         return ""
     if kind == "entity":
         meant = _octets(html.unescape(f"&{mark[kind]};"))
+    elif kind == "wide":
+        wide = mark[kind].encode("latin-1").decode()
+        meant = _octets(unicodedata.normalize("NFKC", wide))
+    elif kind == "octal":
+        meant = chr(int(mark[kind], 8))
     elif kind in {"octet", "percent"}:
         meant = chr(int(mark[kind], 16))
     else:
@@ -140,6 +156,7 @@ def _octets(text: str) -> str:
 
 
 ESCAPED = Reading(_ESCAPES, _unescaped)
+QUOTED = Reading(_QUOTED, _unescaped)
 DUMPED = Reading(_BETWEEN, lambda _: "")
 
 
@@ -148,9 +165,11 @@ class Disguises:
 
     def __init__(self, words: Iterable[str]) -> None:
         self._escaped, self._dumped = Sought(ESCAPED), Sought(DUMPED)
+        self._quoted = Sought(QUOTED)
         for word in words:
             raw = word.encode("utf-8", "surrogateescape")
             self._escaped.add(ESCAPED.read(raw.decode("latin-1")), TELLING)
+            self._quoted.add("".join(raw.decode("latin-1").split()).lower(), TELLING)
             self._dumped.add(raw.hex(), 2 * TELLING)
             for letters in {each.lower() for each in base64_within(raw)}:
                 self._escaped.add(letters, TELLING * 4 // 3)
@@ -158,7 +177,8 @@ class Disguises:
     def masked(self, text: str) -> str:
         """Return a short text with each part of a word that tells of it replaced."""
         octets = _octets(text)
-        spans = sorted(self._escaped.spans(octets) + self._dumped.spans(octets))
+        readings = (self._escaped, self._quoted, self._dumped)
+        spans = sorted(span for each in readings for span in each.spans(octets))
         if not spans:
             return text
         kept: list[str] = []

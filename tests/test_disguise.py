@@ -109,6 +109,7 @@ def test_any_key_and_any_text_go_together(text, key):
     ("word", "text"),
     [(KEY, "C A N A R Y "), (KEY, "CANARY+"), (KEY, "\\"), (KEY, "%25"), (KEY, "&amp;"),
      (KEY, "&#0000000"), ("Bearer " + KEY, "Bearer "), (KEY, "0x"), (KEY, "43:41:4e:"),
+     (KEY, "="), (KEY, "= "), (KEY, "=43"), (KEY, "\\103"), (KEY, "\uff23"),
      (KEY, KEY), (KEY, KEY[:11]), ("a" * 40, "a"), (KEY * 40, KEY[:20])],
 )  # fmt: skip
 def test_looking_takes_time_in_proportion_to_the_text(word, text):
@@ -137,3 +138,21 @@ def test_a_long_key_is_looked_for_as_fast_as_a_short_one():
 
 def test_an_error_still_loses_what_only_looks_like_a_key():
     assert redact("Bearer abcdef123456", [Secret(KEY)]) == f"Bearer {MASK}"
+
+
+@pytest.mark.parametrize(
+    "way",
+    [lambda c: f"\\{ord(c):03o}", lambda c: f"={ord(c):02X}",
+     lambda c: f"={ord(c):02x}=\r\n", lambda c: chr(ord(c) + 0xFEE0)],
+    ids=["octal", "quoted", "folded", "wide"],
+)  # fmt: skip
+@pytest.mark.parametrize("begin", [0, 5, 19])
+def test_a_key_as_shells_mail_and_wide_letters_spell_it_is_found(way, begin):
+    part = "".join(map(way, KEY[begin : begin + TELLING])).rstrip("=\r\n")
+    assert hide(f"is <{part}> so", [Secret(KEY)]) == f"is <{MASK}> so"
+
+
+def test_a_plain_equals_sign_before_two_digits_hides_no_key():
+    key = "abcdef=41ghij"
+    for spelled in (key, key.replace("=", "%3D"), key.replace("=", "=3D")):
+        assert hide(f"<{spelled}>", [Secret(key)]) == f"<{MASK}>"
