@@ -1,9 +1,9 @@
 """A coding agent's session, turn by turn: files read, edits, tests, a compaction.
 
-Every host is shown the same history, whatever it answered (teacher forcing). The shape
-is that of published traces of coding agents: a prompt that grows from about 20,000 to
-93,000 tokens over 30 turns, nine tenths and more of it seen before, most of it the
-output of tools.
+Every host is shown the same history, whatever it answered (teacher forcing). Its size
+is that of a published sample: a prompt that grows from about 20,000 to 93,000 tokens
+over 30 turns, 95 % of it seen before. How it grows in between, the compaction and the
+pauses are made up to fit.
 """
 
 import json
