@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from compare.run.engine import Result
 from compare.run.measure import Context, measure
+from data.cells import clean, values_of
 from data.identity import upgrade
 from data.row import Row
-from data.store import INSERT_REQUEST, _clean, _values
+from data.statements import INSERT_REQUEST
 from fuzz.seeds import BODIES
 from fuzz.tape import read, tape
 from providers.reader import Reader
@@ -66,7 +67,7 @@ def test_any_bytes_at_all_give_a_row_that_is_stored(db, data):
 
     row, checks = measure(result, CONTEXT)
 
-    db.execute(INSERT_REQUEST, [_clean(value) for value in _values(row)])
+    db.execute(INSERT_REQUEST, [clean(value) for value in values_of(row)])
     names = ", ".join(Row.__struct_fields__)
     ((*stored,),) = db.execute(f"SELECT {names} FROM requests")
     db.rollback()

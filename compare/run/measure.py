@@ -262,7 +262,7 @@ def _checked(result: Result, answer: Answer | None, context: Context) -> list[Ch
     """Return a line for each check; an answer that never came passes none."""
     arrival, reply = result.arrival, result.reply
     checks = context.checks(arrival.scenario, arrival.case)
-    if not checks:
+    if not checks and not result.verdicts:
         return []
     provider = context.providers[arrival.provider]
     lines: list[CheckRow] = []
