@@ -8,34 +8,28 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from itertools import chain, groupby
-from operator import itemgetter
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-import msgspec
 from sqlite_utils import Database
 
 from data import opening, rollup, spool
-from data.cells import clean, values_of
+from data.batch import Op, kept, write
 from data.events import EventRow
 from data.lock import create
 from data.migrations import StoreError
-from data.opening import REFUSALS, open_for_writing
+from data.opening import open_for_writing
 from data.row import CheckRow, Row, RunRow
 from data.statements import (
-    AT_ONCE,
     DELETE_OLD,
     DELETE_RUN,
     END_RUN,
     INSERT_CHECK,
     INSERT_EVENT,
     INSERT_REQUEST,
-    INSERT_REQUESTS,
     INSERT_RUN,
     JUDGE_CHECK,
     JUDGE_REQUEST,
-    KEPT,
     RESUME_RUN,
 )
 
@@ -49,8 +43,6 @@ NICE = 10
 SLICE_ROWS = 500
 """How many old rows go at once."""
 SPOOL_ROWS = 100_000  # kept in memory while the disk refuses them; more are lost
-
-Op = tuple[str, msgspec.Struct | tuple[Any, ...]]  # a statement, and what it stores
 
 
 class Store:
@@ -243,12 +235,7 @@ class Store:
 
     def _spool(self) -> None:
         """Put what could not be stored into a file, as far as there is room for it."""
-        groups: list[list[spool.Kept]] = []
-        for sql, what in self._queue:
-            if sql in KEPT:
-                if sql != INSERT_CHECK or not groups:
-                    groups.append([])
-                groups[-1].append((KEPT[sql], tuple(map(clean, values_of(what)))))
+        groups = kept(self._queue)
         if not groups:
             return
         n = 0
@@ -298,46 +285,7 @@ class Store:
     def _write(self, batch: list[Op]) -> None:
         patience = round(1e3 * (AGAIN_S if self._trouble else opening.BUSY_S))
         self._db.conn.execute(f"PRAGMA busy_timeout = {patience}")
-        try:
-            with self._db.atomic():
-                for sql, ops in groupby(batch, key=itemgetter(0)):
-                    self._execute(sql, [values_of(what) for _, what in ops])
-                rollup.fold(self._db.conn, _rows(batch))
-        except (UnicodeEncodeError, OverflowError, *REFUSALS):
-            self._write_singly(batch)
-
-    def _execute(self, sql: str, rows: list[tuple[Any, ...]]) -> None:
-        """Execute a statement for each row; several rows are inserted at once.
-
-        After each execution this thread asks for the interpreter, which a busy loop
-        has to give up for it: once for each row cost the loop a tenth of its time. All
-        rows at once would hold the loop up instead.
-        """
-        whole = len(rows) - len(rows) % AT_ONCE if sql is INSERT_REQUEST else 0
-        groups = (rows[at : at + AT_ONCE] for at in range(0, whole, AT_ONCE))
-        flat = (tuple(chain.from_iterable(group)) for group in groups)
-        self._db.conn.executemany(INSERT_REQUESTS, flat)
-        self._db.conn.executemany(sql, rows[whole:])
-
-    def _write_singly(self, batch: list[Op]) -> None:
-        """Store what can be stored: one impossible record must not cost the others."""
-        refused = []  # kept only once the others are committed
-        with self._db.atomic():
-            for sql, what in batch:
-                values = [clean(value) for value in values_of(what)]
-                try:
-                    self._db.conn.execute(sql, values)
-                except REFUSALS as why:
-                    refused.append(f"{why} in {str(values_of(what))[:80]}")
-                    continue
-                if isinstance(what, Row):
-                    kept = dict(zip(Row.__struct_fields__, values, strict=True))
-                    rollup.fold(self._db.conn, [Row(**kept)])
-        self._refused += refused
-
-
-def _rows(batch: list[Op]) -> list[Row]:
-    return [what for _, what in batch if isinstance(what, Row)]
+        self._refused += write(self._db, batch)
 
 
 def _step_back() -> None:

@@ -16,7 +16,7 @@ from compare.show import charts, verdicts
 from compare.show.curves import PLACES, thinned
 from compare.show.kinds import KINDS
 from compare.show.theme import LIGHT, rc
-from data.query import Verdicts
+from data.verdicts import Verdicts
 
 SEGMENT = Segment("chat-1k", 0)
 PRICE = {"id": "p", "host": "h", "source": "x", "output_pusd": 2_640_000}

@@ -5,8 +5,8 @@ import msgspec
 import pytest
 
 from compare.run import grade
-from data.query import Waiting
 from data.row import CheckRow
+from data.verdicts import Waiting
 from scenarios import checks, sandbox
 from scenarios.answer import Answer, Verdict, same
 from scenarios.checks import is_late, judge

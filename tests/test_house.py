@@ -24,7 +24,8 @@ ORDER = {
     "ladder sound turns draw jsonl replay scenario proof session key sweep load blocks "
     "plan",
     "data": "row events timeline histogram prices cells schema migrations identity "
-    "foreign lock statements spool rollup opening store query ledger history export",
+    "foreign lock statements spool rollup opening batch store query verdicts ledger "
+    "history export",
     "providers": "outcome reply disguise secret provider usage sse dialect errors "
     "limits generic ourtoken openrouter zai registry lenient calls sniff plainchunk "
     "frame shapes alike answer intake verdict audit reader chunks tape tap post "
@@ -37,18 +38,18 @@ ORDER = {
     "compare": "run judge show serve cli",
     "compare.run": "mistakes clock calm budget gate hosts choose money probes config "
     "record rest prepare descriptors fuse brake seats sender engine monitor calibrate "
-    "course measure tally attend letters lost worker fleet resume grade conduct claims "
-    "selftest",
+    "course checked measure tally attend letters lost worker fleet resume grade "
+    "conduct claims selftest",
     "compare.judge": "tally kind frame stats sample summary blocks resample pair "
     "estimate contrast accepted answers fidelity quality economy warmth ladder "
     "counting capacity knee periods depth definitions comparable caveats notes "
     "comparison stored marks threshold grammar evidence ratios gates live lines "
     "validity remarks uptime series",
-    "compare.show": "words cells quality tables verdicts others gates grids papers "
-    "notebook letters theme subject findings panel parts page placing boxes curves "
-    "forest outcomes sweeps prompts streams money passing turns cache times climbs "
-    "countings capacities warmths ctxgrid calendar weekly kinds charts inline pictures "
-    "jobfile sheets facts report",
+    "compare.show": "words cells quality headline tables verdicts others gates grids "
+    "papers notebook letters theme subject findings panel parts page placing boxes "
+    "curves forest outcomes sweeps prompts streams money passing turns cache times "
+    "climbs countings capacities warmths ctxgrid calendar weekly kinds charts inline "
+    "pictures jobfile sheets facts report",
     "compare.serve": "grid schedule line probe sweep",
 }
 # Rooms whose modules do not know each other's order: each verb stands alone.
@@ -76,6 +77,7 @@ DOORS = {
         "data.identity",
         "data.foreign",
         "data.opening",
+        "data.batch",
         "data.store",
         "data.query",
     },

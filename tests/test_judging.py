@@ -17,7 +17,8 @@ from compare.judge.frame import of
 from compare.judge.gates import judge_gates
 from compare.judge.grammar import parse
 from compare.judge.stats import adjusted
-from compare.show.verdicts import headline, ratio_cells
+from compare.show.headline import headline
+from compare.show.verdicts import ratio_cells
 
 HOSTS = ("a", "b")
 FLOOR = {"streams": 8, "ttft_p50_ms": 0.1, "ttft_p99_ms": 1.0, "gap_p99_ms": 0.1,

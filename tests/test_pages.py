@@ -17,10 +17,11 @@ from compare.show import pictures, sheets
 from compare.show.cells import METRICS
 from compare.show.charts import draw
 from compare.show.facts import DEFINITIONS
+from compare.show.headline import headline
 from compare.show.pictures import Gallery, gallery
 from compare.show.report import Source, report
 from compare.show.subject import subject
-from compare.show.verdicts import headline, terms
+from compare.show.verdicts import terms
 from data.row import Failure
 
 NO_CHARTS = Gallery(charts=[], glyphs={}, left_out={})

@@ -18,9 +18,9 @@ from compare.judge.quality import has_quality, qualities
 from compare.judge.stats import mcnemar, share_interval
 from compare.show import papers, quality, sheets
 from data import query
-from data.query import Verdicts
 from data.row import CheckRow, Row
 from data.store import Store
+from data.verdicts import Verdicts, verdicts
 
 
 def row(n, host="a", block=None, *, passed=1, **changes):
@@ -259,9 +259,7 @@ def test_the_stored_checks_are_counted_in_one_look(tmp_path):
             store.emit(_row(seq, phase="warmup" if seq == 3 else "measure"), checks)
     with query.open_reader(path) as db:
         assert isinstance(db, sqlite3.Connection)
-        found = {
-            (v.passed, v.called): v.n for v in query.verdicts(db, run_row().run_id)
-        }
+        found = {(v.passed, v.called): v.n for v in verdicts(db, run_row().run_id)}
     assert found == {(0, 1): 2, (1, 1): 1}
 
 

@@ -14,6 +14,7 @@ from compare.judge.estimate import estimated
 from compare.judge.frame import Segment, of
 from compare.judge.pair import Sides
 from compare.show import tables, verdicts
+from compare.show.headline import headline, sided
 
 
 def judged(rows, hosts=("ourtoken", "openrouter-auto", "zai"), **changes):
@@ -41,29 +42,30 @@ def test_the_verdict_stands_first_then_table_contrasts_and_caveats():
 
 
 def test_the_sentence_says_how_much_and_what_is_not_known():
-    (line,) = verdicts.headline(within(judged(timings(("a", "b"), n=60))))
+    (line,) = headline(within(judged(timings(("a", "b"), n=60))))
     assert line.startswith("chat-1k: b is slower than a to the first token (1.")
     assert line.endswith(" x).")
     same = [timing(2 * n + k, provider="ab"[k], block=n, ttft_ms=5.0, e2e_ms=9.0 - k)
             for n in range(30) for k in range(2)]  # fmt: skip
-    (line,) = verdicts.headline(within(judged(same, ("a", "b"))))
+    (line,) = headline(within(judged(same, ("a", "b"))))
     assert line.startswith("chat-1k: b is faster than a end to end (0.89 x), no ")
     assert line.endswith("difference shown to the first token.")
-    few = verdicts.headline(within(judged(timings(("a", "b"), n=5))))
+    few = headline(within(judged(timings(("a", "b"), n=5))))
     assert few == ["chat-1k: b and a: too few samples."]
-    alone = verdicts.headline(within(judged(timings(("a",), n=30), ("a",))))
+    alone = headline(within(judged(timings(("a",), n=30), ("a",))))
     assert alone == ["One host only: there is nothing to contrast it with."]
     invalid = within(judged(timings(n=30), validity="invalid"))
-    assert verdicts.headline(invalid) == ["No verdict: the run is invalid."]
+    assert headline(invalid) == ["No verdict: the run is invalid."]
 
 
 def test_the_sentence_does_not_praise_the_answers_of_a_host_that_fails():
     rows = timings(("a", "b"), n=60, fail={"b": 0.3})
-    (line,) = verdicts.headline(within(judged(rows, ("a", "b"))))
+    (line,) = headline(within(judged(rows, ("a", "b"))))
     assert " of its requests failed." in line
     few = timings(("a", "b"), n=60, fail={"b": 1.0})
-    (line,) = verdicts.headline(within(judged(few, ("a", "b"))))
-    assert line.endswith("but 100 % of its requests failed.")
+    (line,) = headline(within(judged(few, ("a", "b"))))
+    assert line.startswith("chat-1k: b and a: ")  # "its" would be anybody's
+    assert line.endswith("but 100 % of b's requests failed.")
 
 
 def cut(rows, host, n):
@@ -77,27 +79,27 @@ def cut(rows, host, n):
 
 def test_the_sentence_says_what_of_the_reference_failed_or_was_cut_off():
     rows = timings(n=60, fail={"ourtoken": 1 / 3})
-    (line,) = verdicts.headline(within(judged(rows)))
+    (line,) = headline(within(judged(rows)))
     assert re.search(r"; but \d\d\.\d % of ourtoken's requests failed\.$", line)
     assert line.count("failed") == 1
-    (line,) = verdicts.headline(within(judged(cut(timings(n=60), "zai", 30))))
+    (line,) = headline(within(judged(cut(timings(n=60), "zai", 30))))
     assert line.endswith(", but 30 of its 60 requests were cut off by us.")
-    (line,) = verdicts.headline(within(judged(cut(rows, "ourtoken", 9))))
+    (line,) = headline(within(judged(cut(rows, "ourtoken", 9))))
     assert line.endswith("failed and 9 of ourtoken's 60 were cut off by us.")
 
 
 def test_the_sentence_on_two_runs_says_what_of_either_failed():
     bad = judged(timings(("a",), n=60, fail={"a": 0.5}), ("a",))
     good = judged(timings(("a",), n=60), ("a",), run_id="r2")
-    (line,) = verdicts.headline(verdicts.sided(across(bad, good)))
+    (line,) = headline(sided(across(bad, good)))
     assert line.endswith("% of a (base)'s requests failed.")
-    (line,) = verdicts.headline(verdicts.sided(across(good, bad)))
-    assert line.endswith("% of its requests failed.")
+    (line,) = headline(sided(across(good, bad)))
+    assert line.endswith("% of a (new)'s requests failed.")
 
 
 def test_each_scenario_and_step_has_a_sentence():
     rows = timings(n=20) + timings(n=20, step=1, first=100)
-    found = verdicts.headline(within(judged(rows)))
+    found = headline(within(judged(rows)))
     assert [line.partition(":")[0] for line in found] == [
         "chat-1k, load step 0", "chat-1k, load step 1",
     ]  # fmt: skip
@@ -157,7 +159,7 @@ def test_compared_anyway_is_the_first_thing_said():
         found.notes[0], caveat=Caveat.COMPARED_ANYWAY, text="x: y"
     )
     again = msgspec.structs.replace(found, notes=[note])
-    assert verdicts.headline(again)[0] == "Compared anyway, though x: y."
+    assert headline(again)[0] == "Compared anyway, though x: y."
 
 
 @pytest.mark.parametrize("n_hosts", [2, 5, 8])

@@ -123,7 +123,7 @@ def _redefine(db: Path, run: str, tool: str, *, anyway: bool, as_json: bool) -> 
 
     from compare.cli.reading import noted, redefined
     from compare.judge.comparison import thresholds_of
-    from compare.show import others, tables, verdicts
+    from compare.show import headline, others, tables
 
     row, found, notes = redefined(db, run, tool, anyway=anyway)
     if thresholds_of(row):
@@ -134,7 +134,7 @@ def _redefine(db: Path, run: str, tool: str, *, anyway: bool, as_json: bool) -> 
         print_json({"run_id": row.run_id, "tool": tool, **more})
         return 0
     console = tables.console()
-    for line in [*tables.head(row), "", *verdicts.anyway(notes)]:
+    for line in [*tables.head(row), "", *headline.anyway(notes)]:
         console.print(line)
     console.print(others.definitions(tool, found))
     return 0

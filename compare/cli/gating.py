@@ -189,10 +189,10 @@ def _conclude(found: "Judged", made: "Sequence[Gate]", telling: "Telling") -> No
 def _headline(found: "Judged") -> list[str]:
     from compare.cli.reading import comparison
     from compare.judge.comparable import Incomparable
-    from compare.show import verdicts
+    from compare.show.headline import headline
 
     try:
-        return verdicts.headline(comparison([found]))
+        return headline(comparison([found]))
     except Incomparable as why:
         return [f"No verdict: {why}"]
 

@@ -53,10 +53,9 @@ def leave(
     if stopped == ENDED:
         return 0
     if stopped == "interrupted":
-        rest = f"; h2h run --resume {ready.run_id} sends the rest"
         click.echo(
             f"interrupted: run {ready.run_id} keeps its rows"
-            f"{rest * (ready.kind != 'probe')}",
+            f"{_resumed(ready, 'sends the rest')}",
             err=True,
         )
         return 130
@@ -66,8 +65,8 @@ def leave(
     _tell_lost_address(ready, tally)
     if stopped == "budget":
         click.echo(
-            "budget reached: the next request might have exceeded it; "
-            f"h2h run --resume {ready.run_id} --budget USD goes on with more",
+            "budget reached: the next request might have exceeded it"
+            f"{_resumed(ready, '--budget USD goes on with more')}",
             err=True,
         )
     if stopped is None and not tally.rows and not ready.rest.done:
@@ -77,8 +76,8 @@ def leave(
         click.echo("stopped: a threshold has surely failed", err=True)
     if stopped == "vain":
         click.echo(
-            "stopped: 1,000 requests in a row got no answer from any host; "
-            f"h2h run --resume {ready.run_id} goes on",
+            "stopped: 1,000 requests in a row got no answer from any host"
+            f"{_resumed(ready, 'goes on')}",
             err=True,
         )
     invalid = judged is not None and judged.validity == "invalid"
@@ -86,6 +85,13 @@ def leave(
         click.echo("the run is invalid: the reasons stand above its table", err=True)
         return 4
     return EXITS[stopped] if stopped in EXITS else 0 if held else EXITS["threshold"]
+
+
+def _resumed(ready: "Run", what: str) -> str:
+    """Return how a run is resumed, and what that does; nothing of what cannot be."""
+    if ready.kind != "run":
+        return ""
+    return f"; h2h run --resume {ready.run_id} {what}"
 
 
 def _tell_lost_address(ready: "Run", tally: "Tally") -> None:

@@ -29,8 +29,8 @@ from compare.judge.sample import OBJECTIVES
 from compare.judge.summary import Summary, summarise
 from compare.judge.tally import Tally
 from data.migrations import StoreError
-from data.query import Verdicts
 from data.row import RunRow
+from data.verdicts import Verdicts
 
 Batches = Iterable[Sequence[Sequence[Any]]]
 More = Callable[[Sequence[str], tuple[int, int] | None], Batches]

@@ -9,7 +9,7 @@ import numpy as np
 from compare.judge.answers import Answers
 from compare.judge.frame import Bools, Floats, Frame, Ints
 from compare.judge.stats import share_interval
-from data.query import Verdicts
+from data.verdicts import Verdicts
 
 CALL, NO_CALL = "call", "no-call"
 """Names of checks that tell whether a tool should have been called."""

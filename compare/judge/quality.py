@@ -11,7 +11,7 @@ from compare.judge.answers import Answers
 from compare.judge.fidelity import Share, Steps, Tools, mean_share, share, steps, tools
 from compare.judge.frame import Bools, Frame, Ints
 from compare.judge.kind import Segment, step_of
-from data.query import Verdicts
+from data.verdicts import Verdicts
 
 SOLVED = "solved"
 """The name of a check that judges a whole session, on the last of its requests."""

@@ -16,6 +16,7 @@ from compare.judge.frame import COLUMNS, Frame, read
 from compare.judge.kind import Asked, Kind, Segment
 from data import query
 from data.row import RunRow
+from data.verdicts import Verdicts, verdicts
 
 WHERE = ("provider", "scenario", "turn", "load")
 """The columns that tell who was asked in which segment."""
@@ -40,11 +41,11 @@ def load(db: Path, text: str) -> Judged:
         with closing(query.open_reader(db)) as again:
             yield from query.columns(again, run.run_id, names, span=span)
 
-    def verdicts() -> list[query.Verdicts]:
+    def counted() -> list[Verdicts]:
         with closing(query.open_reader(db)) as again:
-            return query.verdicts(again, run.run_id)
+            return verdicts(again, run.run_id)
 
-    return Judged(run, frame, timelines, more, verdicts)
+    return Judged(run, frame, timelines, more, counted)
 
 
 def _whole(frame: Frame, run: RunRow) -> Frame:

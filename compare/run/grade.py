@@ -11,9 +11,9 @@ import msgspec
 
 from compare.run.prepare import Run
 from data import query
-from data.query import Waiting
 from data.row import CheckRow
 from data.store import Store
+from data.verdicts import Waiting, waiting
 from providers.secret import redact
 from scenarios.checks import Answer, Verdict, judge
 from scenarios.scenario import checks_of
@@ -40,8 +40,8 @@ def grade(
         closing(query.open_reader(store.path)) as db,
         ThreadPoolExecutor(os.cpu_count()) as pool,
     ):
-        waiting = query.waiting(db, run.run_id)
-        while batch := list(islice(waiting, BATCH)):
+        found = waiting(db, run.run_id)
+        while batch := list(islice(found, BATCH)):
             if interrupted():
                 return False
             made = list(pool.map(partial(_made, run), batch))
@@ -50,24 +50,24 @@ def grade(
     return True
 
 
-def _made(run: Run, waiting: Waiting) -> CheckRow:
+def _made(run: Run, each: Waiting) -> CheckRow:
     """Return what came of a check; one that breaks is not made, and stops no other."""
     try:
-        verdict = _verdict(run, waiting)
+        verdict = _verdict(run, each)
     except Exception as error:  # noqa: BLE001 - the other answers wait for theirs
         broken = f"the check broke: {type(error).__name__}: {error}"[:BROKEN_CHARS]
-        verdict = Verdict(waiting.check.name, None, redact(broken))
+        verdict = Verdict(each.check.name, None, redact(broken))
     return msgspec.structs.replace(
-        waiting.check,
+        each.check,
         passed=None if verdict.passed is None else int(verdict.passed),
         detail=verdict.detail,
         score=verdict.score,
-        answer=None if verdict.passed else waiting.answer,
+        answer=None if verdict.passed else each.answer,
     )
 
 
-def _verdict(run: Run, waiting: Waiting) -> Verdict:
-    (scene,) = (s for s in run.plan.scenarios if s.name == waiting.scenario)
-    named = {check.name: check for check in checks_of(scene, waiting.case_id)}
-    answer = msgspec.json.decode(waiting.answer, type=Answer)
-    return judge(named[waiting.check.name], answer)
+def _verdict(run: Run, each: Waiting) -> Verdict:
+    (scene,) = (s for s in run.plan.scenarios if s.name == each.scenario)
+    named = {check.name: check for check in checks_of(scene, each.case_id)}
+    answer = msgspec.json.decode(each.answer, type=Answer)
+    return judge(named[each.check.name], answer)

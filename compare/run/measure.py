@@ -1,24 +1,21 @@
-"""From a Reply to a Row: counts and gaps, the stream's label, the cost, the checks."""
+"""From a Reply to a Row: what was asked, counts and gaps, the cost, the checks."""
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
-from math import fsum
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
 
+from compare.run.checked import answer_of, checked, passed, said, score
 from compare.run.course import stream
 from compare.run.sender import Result
 from data.prices import Cost, Price, cost
 from data.row import CheckRow, Row
-from providers.outcome import Flag, Outcome
+from providers.outcome import Flag
 from providers.provider import Provider
 from providers.reply import Reply, Stamps, Usage
-from providers.secret import hide
-from scenarios.calls import fitting
-from scenarios.checks import CAP, Answer, Check, Verdict, is_late, judge
+from scenarios.checks import Check
 from scenarios.request import Arrival, Request
 
 NO_COST = Cost(
@@ -33,7 +30,6 @@ MOST_NUSD = 10**15
 DURATIONS = frozenset({"dns", "connect", "tls"})
 STAMPS = [(f"{name}_ns", name in DURATIONS) for name in Stamps.__struct_fields__]
 """The column of each stamp, and whether it is a duration and no moment."""
-ANSWERED = frozenset({Outcome.OK})
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,8 +55,9 @@ def measure(result: Result, context: Context) -> tuple[Row, list[CheckRow]]:
     """
     arrival, reply, segment = result.arrival, result.reply, result.segment
     provider = context.providers[arrival.provider]
-    answer = _answer(reply)
-    verdicts = _checked(result, answer, context)
+    answer = answer_of(reply)
+    checks = context.checks(arrival.scenario, arrival.case)
+    verdicts = checked(context.run_id, result, answer, checks, provider)
     counted = _cost(reply, context.prices.get(provider.name))
     spent = NO_COST if _beyond(counted) else counted
     course = stream(reply, context.origin)
@@ -78,9 +75,9 @@ def measure(result: Result, context: Context) -> tuple[Row, list[CheckRow]]:
         price_id=_price_id(context.prices.get(provider.name)),
         **_told(reply),
         flags=_json(sorted(_flags(result, course.get("stream_label"), counted))),
-        passed=_passed(verdicts),
-        score=_score(verdicts),
-        **_said(answer, arrival.request),
+        passed=passed(verdicts),
+        score=score(verdicts),
+        **said(answer, arrival.request),
     )
     return row, verdicts
 
@@ -234,84 +231,6 @@ def _load(step: int, rate: float | None, concurrency: int, ramp: float) -> str:
     """Return the column `load`, which is the same in all rows of a segment."""
     load = {"step": step, "rate": rate, "concurrency": concurrency, "ramp": ramp}
     return _json(load)
-
-
-def _answer(reply: Reply) -> Answer | None:
-    """Return what checks look at, None where no answer came."""
-    if reply.outcome not in ANSWERED:
-        return None
-    return Answer(
-        content=reply.content,
-        tool_calls=tuple((call.name, call.arguments) for call in reply.tool_calls),
-        finish_reason=reply.finish_reason,
-    )
-
-
-def _said(answer: Answer | None, request: Request) -> dict[str, Any]:
-    """Return the columns of what was answered: what tells it apart, its tool calls."""
-    if answer is None:
-        return {}
-    return {
-        "answer_sha256": answer.digest,
-        "n_tool_calls": len(answer.tool_calls),
-        "n_tool_calls_fit": fitting(answer, request.tools or ()),
-    }
-
-
-def _checked(result: Result, answer: Answer | None, context: Context) -> list[CheckRow]:
-    """Return a line for each check; an answer that never came passes none."""
-    arrival, reply = result.arrival, result.reply
-    checks = context.checks(arrival.scenario, arrival.case)
-    if not checks and not result.verdicts:
-        return []
-    provider = context.providers[arrival.provider]
-    lines: list[CheckRow] = []
-    for check in checks:
-        line = CheckRow(
-            run_id=context.run_id, seq=arrival.seq, name=check.name, passed=None
-        )
-        if answer is None:
-            lines.append(replace(line, detail=f"no answer: {reply.outcome}"))
-        elif is_late(check) and answer.size <= CAP:
-            # Hidden before it is judged: a key that is echoed is never at rest.
-            kept = hide(_json(answer), provider.secrets)
-            waits = "waits for the end of the run"
-            lines.append(replace(line, detail=waits, answer=kept))
-        else:
-            lines.append(_judged(line, judge(check, answer), provider))
-    run, seq = context.run_id, arrival.seq
-    for verdict in result.verdicts:
-        line = CheckRow(run_id=run, seq=seq, name=verdict.name, passed=None)
-        lines.append(_judged(line, verdict, provider))
-    return lines
-
-
-def _judged(line: CheckRow, verdict: Verdict, provider: Provider) -> CheckRow:
-    """Return a line with its verdict; what that quotes of the answer may be a key."""
-    return replace(
-        line,
-        passed=None if verdict.passed is None else int(verdict.passed),
-        detail=verdict.detail and hide(verdict.detail, provider.secrets),
-        score=verdict.score,
-    )
-
-
-def _passed(lines: Sequence[CheckRow]) -> int | None:
-    """Return 0 if any check failed, 1 if all passed, None if that is not known yet."""
-    found = [line.passed for line in lines]
-    if not found or 0 in found:
-        return 0 if found else None
-    return None if None in found else 1
-
-
-def _score(lines: Sequence[CheckRow]) -> float | None:
-    """Return the mean score of the checks that were made."""
-    scores = [
-        line.passed if line.score is None else line.score
-        for line in lines
-        if line.passed is not None
-    ]
-    return fsum(scores) / len(scores) if scores else None
 
 
 def _json(value: object) -> str:

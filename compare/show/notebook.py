@@ -10,8 +10,9 @@ import msgspec
 from compare.judge import stored
 from compare.judge.comparison import Comparison, compared
 from compare.show.grids import Grid, figures, ratios
+from compare.show.headline import headline, sided
 from compare.show.tables import head
-from compare.show.verdicts import headline, letter, sided
+from compare.show.verdicts import letter
 from compare.show.words import names_in, plain
 
 _FORMULA = re.compile(r"[$\\]")

@@ -7,8 +7,9 @@ from compare.judge.comparison import Comparison
 from compare.judge.gates import Gate
 from compare.show import gates as shown
 from compare.show.grids import Grid, checks, figures, ratios
+from compare.show.headline import headline, sided, sides
 from compare.show.tables import head
-from compare.show.verdicts import headline, letter, sided, sides
+from compare.show.verdicts import letter
 from compare.show.words import plain
 from data.export import harmless
 

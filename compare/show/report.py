@@ -13,10 +13,11 @@ from compare.judge.comparison import Comparison
 from compare.judge.contrast import BETTER, FASTER, SLOWER, WORSE
 from compare.judge.gates import Gate
 from compare.show import facts, sheets
+from compare.show.headline import headline, sided, sides
 from compare.show.inline import palette
 from compare.show.jobfile import Recipe, recipe
 from compare.show.pictures import Gallery
-from compare.show.verdicts import headline, letter, sided, sides
+from compare.show.verdicts import letter
 from compare.show.words import moment, named, names_in, plain, reasons
 from data.row import Failure
 

@@ -23,8 +23,8 @@ from compare.judge.summary import Summary, summarise
 from compare.show.letters import spelt
 from compare.show.words import labels, names_in
 from data.prices import Price
-from data.query import Verdicts
 from data.row import RunRow
+from data.verdicts import Verdicts
 from scenarios.load import Load, steps
 from scenarios.request import ScenarioError
 

@@ -1,5 +1,7 @@
 """`h2h run --sweep` on the real command line."""
 
+import signal
+
 import pytest
 
 
@@ -22,6 +24,19 @@ def test_a_sweep_is_one_run_with_its_verdict_and_its_steps(desk, words):
     assert "even the highest" in desk("compare").out
     (folder,) = {p.parent for p in charts(desk)}
     assert folder.name == "charts"
+
+
+def test_a_sweep_that_was_interrupted_is_not_said_to_go_on(desk, words):
+    more = ["--ui", "plain", "--sweep", "-c", "1,64", "--goodput", "ttft:5000"]
+    process = desk.start(*words, *more)
+    for line in process.stderr:  # the first load was tried, and there are many more
+        if "load 1:" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "keeps its rows" in err
+    assert "--resume" not in err
 
 
 def charts(desk):
