@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from importlib import import_module
 
 import msgspec
 from matplotlib.figure import Figure
@@ -23,6 +24,8 @@ METADATA: dict[str, dict[str, None]] = {
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
 """What the formats would write of the moment and machine of drawing."""
+
+BACKENDS = {"png": "agg", "svg": "svg", "pdf": "pdf"}
 
 
 class Words(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +94,9 @@ def _dates(run: RunRow) -> str:
 
 def save(figure: Figure, file_format: str) -> bytes:
     """Return the figure as a file; the same figure gives the same bytes."""
+    # Not by `savefig`, which goes through the whole drawing once more beforehand.
+    backend = import_module(f"matplotlib.backends.backend_{BACKENDS[file_format]}")
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=file_format, metadata=METADATA[file_format])
+    write = getattr(backend.FigureCanvas(figure), f"print_{file_format}")
+    write(buffer, metadata=METADATA[file_format])
     return buffer.getvalue()

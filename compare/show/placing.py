@@ -35,8 +35,10 @@ def settle(figure: Figure) -> None:
 
     A label that stands far from its point keeps its line to it.
     """
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")
     for axes in figure.axes:
         # The layout's solver repeats itself but for the last bits, which would
         # still change the file.
